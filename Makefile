@@ -1,0 +1,74 @@
+# Every target does its own set-up: a fresh clone needs only Python 3.11, git and make.
+# Lines that open with `## ` name a section of `make help`; a target's own `## ` comment is its help.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+# More for pytest: `make test PYTEST_ARGS="-n 2"`. For a part of the suite call pytest itself; the gates want all of it.
+PYTEST_ARGS ?=
+
+# `make lock UPGRADE=1` moves the pins forward; without it they stay where they are.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+# The theme announces its successor on every build (docs/adr/0007).
+export NO_MKDOCS_2_WARNING := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo test check bench docs clean
+
+## Start here
+help: ## List the targets
+	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.tocsin-setup ## Make .venv with the locked, hash-checked packages (PYTHON=… to choose the interpreter)
+
+demo: setup ## Three members and one hub, end to end, in under a minute (KEEP=1 keeps what it made)
+	$(BIN)/tocsin-hub demo $(if $(KEEP),--keep)
+
+$(VENV)/.tocsin-packages: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Tocsin needs Python 3.11 or later; name one with PYTHON=…"; exit 1; }
+	@echo "setup: making $(VENV) with $(PYTHON)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setup: installing the locked packages, hash-checked (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/.tocsin-setup: $(VENV)/.tocsin-packages pyproject.toml
+	@echo "setup: installing Tocsin itself, editable"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "setup: ready"
+
+## Before a change goes in
+test: setup ## The whole suite, on SQLite and on a real PostgreSQL, with the coverage gates
+	@$(BIN)/coverage erase
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	@report=$$($(BIN)/coverage report --include='schemas/tocsin_schemas/*,hub/tocsin/*/rules.py' --fail-under=100) \
+		|| { echo "$$report"; echo "test: the wire and every rules.py need 100 % branch coverage"; exit 1; }
+
+check: setup ## What CI checks besides the suite: style, types, contracts, generated files, docs and their site
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.support.publish --check
+	$(BIN)/python -m pytest -q -m check
+
+bench: setup ## The benchmarks, each against a floor measured in the same run (ONLY=<name> for one)
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
+
+## Upkeep
+docs: setup ## Build the documentation site into site/
+	$(BIN)/mkdocs build --strict
+
+lock: setup ## Write the lock files again from pyproject.toml (UPGRADE=1 moves the pins)
+	$(LOCK) --all-extras --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra hub --extra postgres --extra hash --constraint requirements-dev.lock \
+		--output-file requirements-hub.lock pyproject.toml
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+
+clean: ## Remove what the other targets made, .venv included
+	rm -rf $(VENV) site build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
