@@ -1,0 +1,188 @@
+"""What a hub answers with: receipts, feed records, the directory, an indicator's view.
+
+A feed record is one line of NDJSON in one of three shapes (protocol.md §6): a signal byte for byte, a tombstone that is
+kept for good, or an open statement that something is withheld.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
+
+from tocsin_schemas.jwk import JWK_SCHEMA, PublicKey, public_key
+from tocsin_schemas.published import never_null
+from tocsin_schemas.vocabulary import (
+    Band,
+    EntryKind,
+    GoneReason,
+    MemberClass,
+    MemberState,
+    Status,
+    WithheldReason,
+)
+
+FEED_MEDIA_TYPE: Final = "application/x-ndjson"
+MAX_PAGE: Final = 10_000
+Seq = Annotated[int, Field(ge=0)]
+Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class Answer(BaseModel):
+    """A closed answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=never_null)
+
+
+class Receipt(Answer):
+    """The hub recorded a signal. `entry` is the log entry's exact bytes; `statement` names the signal from now on."""
+
+    seq: Seq
+    entry: str
+    recorded_at: Timestamp
+    expires_at: Timestamp
+    status: Status
+    statement: Hex32
+    jws_digest: Hex32
+
+
+class DryRun(Answer):
+    """What submitting would have done; nothing was stored."""
+
+    dry_run: Literal[True] = True
+    would: Literal["record", "duplicate", "quarantine"]
+    status: Status
+    statement: Hex32
+
+
+class Live(Answer):
+    """A signal, byte for byte, with the nonce that opens its commitment."""
+
+    seq: Seq
+    recorded_at: Timestamp
+    expires_at: Timestamp | None = None
+    r: Hex32
+    jws: str
+
+
+class Gone(Answer):
+    """A tombstone."""
+
+    seq: Seq
+    gone: GoneReason
+
+
+class Withheld(Answer):
+    """Recorded, and not for this reader now."""
+
+    seq: Seq
+    withheld: WithheldReason
+
+
+Record = Live | Gone | Withheld
+_RECORD: Final[TypeAdapter[Record]] = TypeAdapter(Record)
+
+
+def parse_record(line: bytes) -> Record:
+    """Read one line of a feed.
+
+    Raises:
+        pydantic.ValidationError: when it has none of the three shapes.
+    """
+    return _RECORD.validate_json(line)
+
+
+class MemberKey(Answer):
+    """A member's public key and the time in which it is in force."""
+
+    jwk: Annotated[dict[str, str], WithJsonSchema(JWK_SCHEMA)]
+    not_before: Timestamp
+    not_after: Timestamp
+    revoked_at: Timestamp | None = None
+
+    def public(self) -> PublicKey:
+        """The verification key.
+
+        Raises:
+            Refused: as `jwk.public_key`.
+        """
+        return public_key(self.jwk)
+
+
+class DirectoryMember(Answer):
+    """A member as its community sees it. `control_group` is an opaque id: the same for brands of one owner."""
+
+    issuer: str
+    member_class: MemberClass
+    control_group: str
+    state: MemberState
+    since: Timestamp
+    may_write: bool
+    keys: list[MemberKey]
+
+
+class Directory(Answer):
+    """The members of one community, and the hub's own keys."""
+
+    community: str
+    audience: str
+    hub: str
+    members: list[DirectoryMember]
+    hub_keys: list[MemberKey]
+
+
+class StatementView(Answer):
+    """One statement about an indicator, with its author's signed bytes."""
+
+    seq: Seq
+    kind: EntryKind
+    author: str
+    statement: Hex32
+    recorded_at: Timestamp
+    expires_at: Timestamp
+    counts: bool
+    r: Hex32 | None = None
+    jws: str | None = None
+
+
+class ReasonView(Answer):
+    """A rule that fired and the statements it fired on."""
+
+    rule: str
+    statements: list[Hex32]
+
+
+class IndicatorView(Answer):
+    """One indicator in one community: its standing, why, and every live statement about it."""
+
+    indicator: str
+    community: str
+    status: Status
+    reasons: list[ReasonView]
+    reporters: Band
+    disputes: int
+    first_seen: Timestamp
+    last_seen: Timestamp
+    policy_version: int
+    statements: list[StatementView]
+
+
+class CommunityView(Answer):
+    """A community as one member sees it."""
+
+    community: str
+    audience: str
+    may_read: bool
+    may_write: bool
+
+
+class Me(Answer):
+    """Who the caller is to this hub, and what is left of its cap in this hour."""
+
+    issuer: str
+    client_id: str
+    state: MemberState
+    scopes: list[str]
+    communities: list[CommunityView]
+    signals_per_hour: int
+    signals_left: int
+    log_size: int

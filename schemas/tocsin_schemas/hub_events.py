@@ -1,0 +1,83 @@
+"""What a hub says in its own name: Security Event Tokens signed by its own key, in the same log.
+
+In this release the only one is `expiry`: once a day and community, the Merkle root over the log indexes of the
+statements that expired, so that anyone who kept the log can check that nothing expired unseen.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field, ValidationError
+
+from tocsin_schemas.envelope import AuthorKey, open_token
+from tocsin_schemas.ledger import merkle_root
+from tocsin_schemas.problems import Refused
+from tocsin_schemas.signals import Audience, Closed, Digest, Instant, Jti, load_object
+from tocsin_schemas.vocabulary import EVENT_PREFIX
+
+HUB_PATTERN: Final = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$"
+
+
+class Expiry(Closed):
+    """`count` statements expired on `day`; `root` is the RFC 6962 tree hash over their log indexes, 8 bytes each."""
+
+    day: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    count: Annotated[int, Field(ge=1)]
+    root: Digest
+
+
+class ExpiryEvents(Closed):
+    """The `events` claim of an expiry."""
+
+    expiry: Expiry = Field(alias=EVENT_PREFIX + "expiry")
+
+
+class HubClaims(Closed):
+    """The payload of a hub's own event."""
+
+    iss: Annotated[str, Field(max_length=300, pattern=HUB_PATTERN)]
+    aud: Audience
+    iat: Instant
+    jti: Jti
+    events: ExpiryEvents
+
+
+@dataclass(frozen=True, slots=True)
+class HubEvent:
+    """A hub's event whose signature and form have been verified."""
+
+    claims: HubClaims
+    key: AuthorKey
+
+
+def expiry_root(seqs: Sequence[int]) -> bytes:
+    """The root that an `expiry` carries for the log indexes given, in ascending order."""
+    return merkle_root([seq.to_bytes(8) for seq in seqs])
+
+
+def compose_expiry(*, iss: str, aud: str, iat: int, day: str, seqs: Sequence[int]) -> bytes:
+    """The payload of an `expiry` event; sign it with `envelope.sign`."""
+    body = {"day": day, "count": len(seqs), "root": expiry_root(seqs).hex()}
+    claims = {"iss": iss, "aud": aud, "iat": iat, "jti": secrets.token_hex(16)}
+    return json.dumps({**claims, "events": {EVENT_PREFIX + "expiry": body}}, separators=(",", ":")).encode()
+
+
+def verify_hub_event(token: bytes, keys: Mapping[str, AuthorKey]) -> HubEvent:
+    """Verify an event against the hub's own keys.
+
+    Raises:
+        Refused: with the code of the first check that fails.
+    """
+    payload, key = open_token(token, keys)
+    try:
+        claims = HubClaims.model_validate(load_object(payload, "payload"))
+    except ValidationError:
+        raise Refused("event-unknown", "events", "not an event that a hub sends") from None
+    if claims.iss != key.iss:
+        raise Refused("issuer-mismatch", "iss", "the key belongs to another hub")
+    if not key.not_before <= claims.iat < key.not_after:
+        raise Refused("key-expired", "iat", "outside the time of the hub's key")
+    return HubEvent(claims, key)

@@ -1,0 +1,134 @@
+"""The log's wire format: entries, commitments and entry bundles (protocol.md §5).
+
+An entry says that something of a kind was recorded in a community at a time, and commits to its signed bytes without
+revealing them. Bundles follow C2SP tlog-tiles: 256 entries, each behind a big-endian 16-bit length.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final, Self
+
+from tocsin_schemas.problems import Refused
+from tocsin_schemas.vocabulary import ENTRY_KINDS
+
+BUNDLE_ENTRIES: Final = 256
+NONCE_BYTES: Final = 32
+_ENTRY: Final = re.compile(
+    rb'\{"community":"([a-z0-9][a-z0-9-]{0,62})","commitment":"([0-9a-f]{64})","kind":"([a-z-]{1,32})",'
+    rb'"recorded_at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"\}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One log entry. `recorded_at` is Unix seconds, `commitment` 32 bytes."""
+
+    community: str
+    kind: str
+    recorded_at: int
+    commitment: bytes
+
+    def encode(self) -> bytes:
+        """The entry's bytes: JSON in the canonical form of RFC 8785 (members sorted, nothing to escape)."""
+        return (
+            f'{{"community":"{self.community}","commitment":"{self.commitment.hex()}",'
+            f'"kind":"{self.kind}","recorded_at":"{rfc3339(self.recorded_at)}"}}'
+        ).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Self:
+        """Read an entry's exact bytes.
+
+        Raises:
+            Refused: `json-invalid` when they are not the canonical form of an entry.
+        """
+        match = _ENTRY.fullmatch(raw)
+        if match is None or match[3].decode() not in ENTRY_KINDS:
+            raise Refused("json-invalid", "entry", "not a canonical log entry")
+        try:
+            recorded_at = instant(match[4].decode())
+        except ValueError:
+            raise Refused("json-invalid", "entry.recorded_at", "not a point in time") from None
+        return cls(match[1].decode(), match[3].decode(), recorded_at, bytes.fromhex(match[2].decode()))
+
+
+def new_nonce() -> bytes:
+    """The 32 random bytes `r` that open one commitment; kept beside the record, erased with it."""
+    return secrets.token_bytes(NONCE_BYTES)
+
+
+def commit(nonce: bytes, signed: bytes) -> bytes:
+    """HMAC-SHA256(r, signed bytes): binding, and random to anyone who has no r."""
+    return hmac.digest(nonce, signed, hashlib.sha256)
+
+
+def opens(commitment: bytes, nonce: bytes, signed: bytes) -> bool:
+    """Whether `nonce` opens `commitment` to `signed`."""
+    return hmac.compare_digest(commitment, commit(nonce, signed))
+
+
+def encode_bundle(entries: list[bytes]) -> bytes:
+    """An entry bundle: at most 256 entries, each with its length in front."""
+    return b"".join(len(entry).to_bytes(2) + entry for entry in entries)
+
+
+def decode_bundle(bundle: bytes) -> list[bytes]:
+    """The entries of a bundle.
+
+    Raises:
+        Refused: `json-invalid` when the lengths do not add up.
+    """
+    entries: list[bytes] = []
+    at = 0
+    while at < len(bundle):
+        end = at + 2 + int.from_bytes(bundle[at : at + 2])
+        if end > len(bundle):
+            raise Refused("json-invalid", "bundle", "cut off")
+        entries.append(bundle[at + 2 : end])
+        at = end
+    return entries
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The Merkle tree hash of RFC 6962 §2.1 over `leaves` (SHA-256; the empty tree hashes the empty string)."""
+    level = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    if not level:
+        return hashlib.sha256().digest()
+    while len(level) > 1:
+        paired = [
+            hashlib.sha256(b"\x01" + level[at] + level[at + 1]).digest() for at in range(0, len(level) - 1, 2)
+        ]
+        # An odd last node moves up as it is, which is the same tree as splitting at the largest power of two.
+        level = paired + level[len(level) & ~1 :]
+    return level[0]
+
+
+def bundle_path(index: int, width: int = BUNDLE_ENTRIES) -> str:
+    """The path of bundle `index` below the log's prefix; `width` below 256 names a partial one (tlog-tiles)."""
+    groups = [f"{index % 1000:03d}"]
+    while index >= 1000:
+        index //= 1000
+        groups.insert(0, f"x{index % 1000:03d}")
+    path = "tile/entries/" + "/".join(groups)
+    return path if width == BUNDLE_ENTRIES else f"{path}.p/{width}"
+
+
+@lru_cache(maxsize=65_536)
+def rfc3339(at: int) -> str:
+    """Unix seconds as RFC 3339 in UTC with `Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant(text: str) -> int:
+    """RFC 3339 with `Z` and whole seconds, as Unix seconds.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,59 @@
+"""The numbers the board decides, as one published value; hub and follower compute with the same ones.
+
+Defaults are those of trust.md. None of them is an environment variable.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tocsin_schemas.indicators import Family
+from tocsin_schemas.vocabulary import SignalKind, SourceRestriction, Status
+
+DAY: Final = 86_400
+Seconds = Annotated[int, Field(ge=0)]
+
+
+class Policy(BaseModel):
+    """One version of the policy. Durations are seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = 1
+    corroborating_groups: int = 2
+    corroboration_window: Seconds = 30 * DAY
+    disputing_groups: int = 2
+    iat_past: Seconds = 300
+    iat_future: Seconds = 60
+    toe_past: Seconds = 30 * DAY
+    """A report's observation must be this recent, so that an expired report cannot come back on old evidence."""
+    min_pdq_quality: int = 50
+    signals_per_hour: int = 200_000
+    """Default cap of one member; every line submitted counts."""
+    media_candidate: Seconds = 180 * DAY
+    media_corroborated: Seconds = 5 * 365 * DAY
+    account_candidate: Seconds = 90 * DAY
+    account_corroborated: Seconds = 365 * DAY
+    account_confirmed: Seconds = 2 * 365 * DAY
+    artefact: Seconds = 2 * 365 * DAY
+    sighting: Seconds = 30 * DAY
+    dispute: Seconds = 180 * DAY
+    outcome: Seconds = 365 * DAY
+    agreements: frozenset[SourceRestriction] = frozenset()
+    """Licensed lists whose owners have an agreement with this hub on record."""
+
+
+def lifetime(policy: Policy, kind: SignalKind, family: Family, status: Status) -> int:
+    """The longest life, in seconds, of a statement that brought its indicator to `status` (trust.md §6)."""
+    if kind != "report":
+        return {"sighting": policy.sighting, "dispute": policy.dispute}.get(kind, policy.outcome)
+    if family == "artefact":
+        return policy.artefact
+    if family == "account":
+        return {
+            "corroborated": policy.account_corroborated,
+            "human_confirmed": policy.account_confirmed,
+        }.get(status, policy.account_candidate)
+    if status in {"corroborated", "human_confirmed"}:
+        return policy.media_corroborated
+    return policy.media_candidate

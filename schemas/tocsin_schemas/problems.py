@@ -1,0 +1,161 @@
+"""The problem registry: every reason for which a Tocsin service refuses something (RFC 9457).
+
+A problem names a code, the field it is about and a reason. It never repeats the offending value: a value pasted
+into the wrong field may be exactly what the hub must not hold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+TYPE_PREFIX: Final = "urn:tocsin:problem:"
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One registered problem type: `status` is the HTTP status, `help` says what the caller can do next."""
+
+    code: str
+    status: int
+    title: str
+    help: str
+
+    @property
+    def type(self) -> str:
+        """The `type` URI of RFC 9457 §3.1.1."""
+        return TYPE_PREFIX + self.code
+
+
+class Refused(Exception):
+    """Something was refused: `code` from the registry, the `field` it is about, and a reason without values."""
+
+    def __init__(
+        self, code: str, field: str = "", reason: str = "", *, retry_after: int | None = None
+    ) -> None:
+        super().__init__(f"{code}: {field}: {reason}" if field else f"{code}: {reason}")
+        self.code = code
+        self.field = field
+        self.reason = reason
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Refusals cross process borders: rebuild from the parts, not from the message.
+        return (_rebuild, (self.code, self.field, self.reason, self.retry_after))
+
+
+def _rebuild(code: str, field: str, reason: str, retry_after: int | None) -> Refused:
+    return Refused(code, field, reason, retry_after=retry_after)
+
+
+def document(code: str, field: str = "", reason: str = "") -> dict[str, Any]:
+    """The RFC 9457 object for a registered code, with our extension members `code` and `field`."""
+    problem = REGISTRY[code]
+    body: dict[str, Any] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "code": code,
+    }
+    if field:
+        body["field"] = field
+    if reason:
+        body["detail"] = reason
+    return body
+
+
+def _registry(*problems: Problem) -> Mapping[str, Problem]:
+    return {problem.code: problem for problem in problems}
+
+
+REGISTRY: Final[Mapping[str, Problem]] = _registry(
+    # The envelope: bytes, header, key. In the order in which the gate checks them.
+    Problem("envelope-too-large", 413, "The signal is larger than 8 KiB", "Split it, or send fewer aliases."),
+    Problem(
+        "envelope-malformed", 422, "Not a compact JWS", "Send header.payload.signature, nothing around it."
+    ),
+    Problem("base64-padding", 422, "Base64url with padding", "Remove every '=' (RFC 7515 §2)."),
+    Problem(
+        "base64-not-canonical", 422, "Base64url is not canonical", "Leave no stray bits and no white space."
+    ),
+    Problem("json-duplicate-key", 422, "A JSON object names a member twice", "Send each member once."),
+    Problem("json-invalid", 422, "Not a JSON object in ASCII", "Encode the claims as one JSON object."),
+    Problem(
+        "header-member-unknown", 422, "A header member is not allowed", "Send typ, alg and kid, no others."
+    ),
+    Problem("header-crit", 422, "The header asks for critical extensions", "Remove crit; none is supported."),
+    Problem("typ-mismatch", 422, "This token is of another type", "A signal has typ secevent+jwt."),
+    Problem("alg-none", 422, "The signal is not signed", "Sign it with Ed25519 or ES256."),
+    Problem("alg-not-allowed", 422, "The signature algorithm is not allowed", "Sign with Ed25519 or ES256."),
+    Problem("alg-key-mismatch", 422, "The algorithm does not fit the key", "Use the algorithm of the key."),
+    Problem(
+        "key-unknown", 422, "No such key of this author", "Check the kid; ask the hub to register the key."
+    ),
+    Problem("signature-invalid", 422, "The signature does not verify", "Sign the exact bytes you send."),
+    Problem("issuer-mismatch", 422, "The issuer is not the owner of the key", "Set iss to your own issuer."),
+    Problem("key-revoked", 422, "The key was revoked", "Sign with a key that is in force."),
+    Problem("key-expired", 422, "The key had expired when the signal was issued", "Register a new key."),
+    Problem("key-not-yet-valid", 422, "The key was not yet in force", "Wait, or sign with the current key."),
+    Problem("claim-invalid", 422, "A claim does not fit the schema", "See the JSON Schema of the event."),
+    Problem(
+        "claim-unknown", 422, "A member is not part of the schema", "Remove it; no free text is accepted."
+    ),
+    Problem("claim-missing", 422, "A required claim is missing", "See the JSON Schema of the event."),
+    Problem("event-unknown", 422, "The event is not one this hub accepts", "Send exactly one known event."),
+    Problem("indicator-type-unknown", 422, "Unknown indicator type", "See the list of types in the docs."),
+    Problem(
+        "indicator-invalid", 422, "The indicator is not in canonical form", "Fix the value; see the reason."
+    ),
+    Problem(
+        "indicator-family-mixed", 422, "The aliases are not of one family", "Report different things apart."
+    ),
+    Problem("label-unknown", 422, "The label is not in a loaded pack", "Use a label of a pack in force."),
+    # Admission: time, audience, rules.
+    Problem(
+        "audience-unknown", 422, "The audience is not a community here", "Set aud to the community's URL."
+    ),
+    Problem(
+        "audience-forbidden", 403, "You may not write to this community", "Ask the hub for write access."
+    ),
+    Problem(
+        "iat-future", 422, "The signal is issued in the future", "Set your clock; up to 60 s are allowed."
+    ),
+    Problem("iat-too-old", 422, "The signal is older than 300 s", "Sign it again; live signals are fresh."),
+    Problem(
+        "toe-invalid", 422, "The time of the event does not fit", "It must be past, and recent by policy."
+    ),
+    Problem("valid-until-past", 422, "The signal has already expired", "Choose a later valid_until."),
+    Problem(
+        "source-restricted", 422, "The hash comes from a licensed list", "An agreement must be on record."
+    ),
+    Problem("jti-reused", 409, "This jti was used for another signal", "Draw a new random jti."),
+    Problem(
+        "renewal-without-evidence", 409, "You have reported this already", "Send a sighting or new evidence."
+    ),
+    Problem("statement-unknown", 422, "No such live statement of yours", "Check its id in your receipt."),
+    Problem("statement-gone", 410, "The signal was recorded and is gone", "Nothing to do: it was withdrawn."),
+    Problem("indicator-unknown", 422, "Nobody has reported this indicator", "Report it, or check the value."),
+    # Requests.
+    Problem("request-invalid", 400, "The request does not fit the interface", "See the OpenAPI document."),
+    Problem("unauthenticated", 401, "Authentication is needed", "Send a valid access token as Bearer."),
+    Problem("token-invalid", 401, "Not an access token of this hub", "Fetch one from the token endpoint."),
+    Problem("token-wrong-type", 401, "This token is of another type", "Send an access token, typ at+jwt."),
+    Problem("token-expired", 401, "The token has expired", "Fetch a new one from the token endpoint."),
+    Problem(
+        "token-revoked", 401, "The token was revoked", "Fetch a new one, if the client is still in force."
+    ),
+    Problem("forbidden", 403, "Not allowed with this token", "Ask for the scope that the operation needs."),
+    Problem("member-suspended", 403, "The member is suspended", "Contact the hub's governance board."),
+    Problem("not-found", 404, "Not found", "Check the address; what you may not see is not shown."),
+    Problem("method-not-allowed", 405, "Method not allowed", "See the Allow header."),
+    Problem(
+        "not-acceptable", 406, "No representation of that kind", "Ask for one that the interface offers."
+    ),
+    Problem("conflict", 409, "It does not fit what is there already", "Look at what exists, then decide."),
+    Problem("payload-too-large", 413, "The request is too large", "Send at most 10,000 lines and 16 MiB."),
+    Problem("unsupported-media-type", 415, "Unsupported content type", "Use one that the interface names."),
+    Problem("rate-limited", 429, "Past your cap", "Wait as long as Retry-After says."),
+    Problem("internal-error", 500, "Something went wrong here", "Tell the operator the request id."),
+    Problem("unavailable", 503, "The hub cannot answer now", "Try again in a moment; nothing was stored."),
+)
+"""Code to problem. Codes are never reused for another meaning."""
