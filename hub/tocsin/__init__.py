@@ -1,0 +1,1 @@
+"""The hub: one self-hosted service that verifies, logs and serves signed signals."""

@@ -1,0 +1,95 @@
+"""The composition root: one hub, put together from its settings.
+
+Everything is made here and handed down; nothing is imported as a global. Routes find their services on `app.state`:
+
+    settings, database    what the hub is set up with
+    members, oauth        tocsin.members
+    authenticate          access token to Actor, for tocsin.web.auth
+    at_head               whether the schema is this version's, for tocsin.web.health
+    signals, ingest       tocsin.signals
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from tocsin import keys, migrations
+from tocsin.config import Settings
+from tocsin.db import Clock, Database, system_clock
+from tocsin.ledger import routes as ledger_routes
+from tocsin.members import routes as members_routes
+from tocsin.members.oauth import OAuth
+from tocsin.members.service import Access
+from tocsin.signals import routes as signals_routes
+from tocsin.signals.pool import IngestPool
+from tocsin.signals.service.context import open_context
+from tocsin.web import health, problems
+from tocsin.web.middleware import Edge
+
+DESCRIPTION = """
+Tocsin is a self-hosted hub through which vetted platforms exchange signed, hash-only abuse signals.
+
+Authentication is OAuth 2.0 client credentials with `private_key_jwt`; every refusal is a problem document (RFC 9457)
+with a stable `code`, and never repeats what was sent. The interface is versioned in its path: within `/v1`, members are
+added, none is removed or changes its meaning.
+"""
+
+TAGS = [
+    {"name": "signals", "description": "Submit, follow, look up."},
+    {"name": "members", "description": "Who is in a community."},
+    {"name": "log", "description": "The public, append-only log. No authentication: it holds no values."},
+    {"name": "oauth", "description": "Tokens and discovery."},
+    {"name": "health", "description": "For the operator."},
+]
+
+
+def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
+    """The hub as an ASGI application. Its database must be migrated, and its keys made.
+
+    Raises:
+        Misconfigured: when the hub's keys are missing or unfit.
+    """
+    hub_keys = keys.load(settings)
+    context = open_context(settings, clock)
+    database: Database = context.database
+    ingest = IngestPool(settings, context)
+    oauth = OAuth(Access(database, settings.issuer), settings.issuer, hub_keys.token)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        ingest.start()
+        yield
+        ingest.stop()
+        database.dispose()
+
+    app = FastAPI(
+        title="Tocsin hub",
+        version=version("tocsin"),
+        summary="Signed, hash-only abuse signals.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        # The interactive pages load their scripts from elsewhere; a redirect would repeat the caller's path.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.members = context.members
+    app.state.oauth = oauth
+    app.state.authenticate = oauth.authenticate
+    app.state.at_head = partial(migrations.at_head, database)
+    app.state.signals = context
+    app.state.ingest = ingest
+
+    problems.install(app)
+    app.add_middleware(Edge, https=settings.issuer.startswith("https:"))
+    app.include_router(health.router)
+    app.include_router(members_routes.router)
+    app.include_router(signals_routes.router)
+    app.include_router(ledger_routes.router)
+    return app

@@ -1,0 +1,102 @@
+"""`tocsin-hub check`: each part a hub needs, tried in turn, with what to do where one fails."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from tocsin import keys, migrations
+from tocsin.cli.console import load_settings
+from tocsin.config import Settings
+from tocsin.db import Database, system_clock
+from tocsin.errors import Misconfigured
+
+CLOCK_SECONDS: Final = 5
+"""How far this machine's clock may be from the database's: signals are accepted 60 s ahead at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part, whether it is well, and advice where it is not."""
+
+    part: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at settings, keys, database, schema and clock; what depends on a part that failed is left out."""
+    try:
+        settings = load_settings()
+    except Misconfigured as error:
+        return [Finding("settings", False, error.what, error.advice)]
+    findings = [Finding("settings", True, f"the hub is {settings.issuer}"), _tried("keys", _keys, settings)]
+    reached = _tried("database", _database, settings)
+    findings.append(reached)
+    if reached.ok:
+        findings += [_tried("schema", _schema, settings), _tried("clock", _clock, settings)]
+    return findings
+
+
+def _tried(part: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(part, True, look(settings))
+    except Misconfigured as error:
+        return Finding(part, False, error.what, error.advice)
+
+
+def _keys(settings: Settings) -> str:
+    found = keys.load(settings)
+    return (
+        f"tokens {found.token.public.kid[:8]}…, events {found.events.public.kid[:8]}…, readable by you alone"
+    )
+
+
+def _database(settings: Settings) -> str:
+    database = Database(settings.database())
+    if database.dialect == "sqlite" and not Path(database.engine.url.database or "").exists():
+        raise Misconfigured("there is no database yet", "run `tocsin-hub migrate`")
+    try:
+        with database.snapshot() as uow:
+            uow.conn.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        raise Misconfigured(
+            "does not answer", "check TOCSIN_DATABASE_URL, the server, and the rights of its user"
+        ) from None
+    finally:
+        database.dispose()
+    return f"{database.dialect} answers"
+
+
+def _schema(settings: Settings) -> str:
+    database = Database(settings.database())
+    try:
+        if not migrations.at_head(database):
+            raise Misconfigured("the schema is not this version's", "run `tocsin-hub migrate`")
+        return f"revision {migrations.current(database)}"
+    finally:
+        database.dispose()
+
+
+def _clock(settings: Settings) -> str:
+    """A clock that is wrong refuses good signals: compare it with the database's, or with when the file was written."""
+    database = Database(settings.database())
+    now = system_clock()
+    try:
+        if database.dialect == "postgresql":
+            with database.snapshot() as uow:
+                off = abs(
+                    now
+                    - int(uow.conn.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+                )
+        else:
+            off = max(0, int(Path(database.engine.url.database or "").stat().st_mtime) - now)
+    finally:
+        database.dispose()
+    if off > CLOCK_SECONDS:
+        raise Misconfigured(f"the clock is {off} s from the database's", "synchronise it (NTP)")
+    return f"within {CLOCK_SECONDS} s of the database's"

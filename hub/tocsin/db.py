@@ -1,0 +1,190 @@
+"""One door to the database, SQLite or PostgreSQL: a write transaction or a read-only snapshot.
+
+`transaction()` is opened in services and nowhere else; `uow.now` is read once, so one use case has one time. On SQLite
+a transaction takes the write lock at once (BEGIN IMMEDIATE); on PostgreSQL it runs at READ COMMITTED and the log's head
+row orders the writers. A snapshot sees one state of the database and cannot write.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Table,
+    bindparam,
+    cast,
+    create_engine,
+    event,
+    func,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import make_url
+from sqlalchemy.types import NullType
+from sqlmodel import SQLModel
+
+from tocsin_schemas.problems import Refused
+
+Clock = Callable[[], int]
+SQLITE_BUSY_MS: Final = 30_000
+SQLITE_CACHE_KIB: Final = 262_144
+SQLITE_WAL_PAGES: Final = 16_000
+
+
+WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""The column type of a key that is a number: on SQLite only INTEGER makes it the row's own place."""
+
+
+def system_clock() -> int:
+    """Unix seconds, now."""
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """An open transaction or snapshot: its connection and the one instant it happens at (Unix seconds)."""
+
+    conn: Connection
+    now: int
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.conn.dialect.name
+
+    def among(self, column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
+        """`column` is one of `values`, however many there are; each goes to the driver as it is.
+
+        One array on PostgreSQL, where thousands of parameters cost more than the query; a list on SQLite.
+        """
+        bare = bindparam(None, list(values), type_=NullType(), expanding=self.dialect == "sqlite")
+        if self.dialect == "sqlite":
+            return column.in_(bare)
+        return column == func.any(cast(bare, ARRAY(column.type)))
+
+    def insert_rows(self, into: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many rows at once: one prepared statement on SQLite, COPY on PostgreSQL."""
+        if not rows:
+            return
+        if self.dialect == "sqlite":
+            insert = into.insert().values({name: bindparam(name) for name in columns})
+            self.conn.exec_driver_sql(str(insert.compile(self.conn)), list(rows))
+            return
+        driver: Any = self.conn.connection.driver_connection
+        names = ", ".join(columns)
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY {into.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
+        ):
+            copy.set_types(_copy_types(into, tuple(columns)))
+            for row in rows:
+                copy.write_row(row)
+
+
+class Database:
+    """The hub's database.
+
+    `url` is `sqlite:///path` or `postgresql://…`. `clock` gives Unix seconds and is the only source of time of every
+    use case. With `read_only`, every transaction is refused.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = system_clock, read_only: bool = False) -> None:
+        self.url = url
+        self.clock = clock
+        self.read_only = read_only
+        self.engine = _engine(url)
+        self.dialect = self.engine.dialect.name
+
+    @contextmanager
+    def transaction(self) -> Iterator[UnitOfWork]:
+        """A write transaction, committed when the block ends well and rolled back otherwise.
+
+        Raises:
+            Refused: `unavailable` when the hub is read-only.
+        """
+        if self.read_only:
+            raise Refused("unavailable", "", "the hub is read-only")
+        begin = {"tocsin_begin": "BEGIN IMMEDIATE"}
+        with self.engine.connect().execution_options(**begin) as conn, conn.begin():
+            yield UnitOfWork(conn, self.clock())
+
+    @contextmanager
+    def snapshot(self) -> Iterator[UnitOfWork]:
+        """One state of the database to read from; a write fails."""
+        options: dict[str, Any] = {"tocsin_begin": "BEGIN"}
+        if self.dialect == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.engine.connect().execution_options(**options) as conn, conn.begin():
+            if self.dialect == "postgresql":
+                yield UnitOfWork(conn, self.clock())
+                return
+            conn.exec_driver_sql("PRAGMA query_only = ON")
+            try:
+                yield UnitOfWork(conn, self.clock())
+            finally:
+                conn.exec_driver_sql("PRAGMA query_only = OFF")
+
+    def settle(self) -> None:
+        """On SQLite, empty the write-ahead log: what was erased stands in no file any more. Elsewhere nothing.
+
+        Does what it can without waiting for readers; the next call does the rest.
+        """
+        if self.dialect == "sqlite":
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+                conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def table(row: type[SQLModel]) -> Table:
+    """The table behind a row class, for queries in SQLAlchemy Core."""
+    return SQLModel.metadata.tables[str(row.__tablename__)]
+
+
+@lru_cache(maxsize=64)
+def _copy_types(into: Table, columns: tuple[str, ...]) -> list[str]:
+    """PostgreSQL's type names of a table's columns, which binary COPY needs."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    return [into.c[name].type.compile(dialect=dialect).split("(")[0].lower() for name in columns]
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=16, pool_pre_ping=True)
+    engine = create_engine(parsed, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
+    """Durable, concurrent SQLite: WAL, full sync, erased pages overwritten, and no implicit BEGIN of the driver."""
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {SQLITE_BUSY_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",
+        f"cache_size = {-SQLITE_CACHE_KIB}",
+        f"wal_autocheckpoint = {SQLITE_WAL_PAGES}",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(conn: Connection) -> None:
+    conn.exec_driver_sql(str(conn.get_execution_options().get("tocsin_begin", "BEGIN")))

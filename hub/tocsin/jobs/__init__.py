@@ -1,0 +1,1 @@
+"""The periodic jobs: each does all that is due, in bounded batches, under a lease."""

@@ -1,0 +1,1 @@
+"""The log: what was recorded, in one order, for everybody to follow."""

@@ -1,0 +1,1 @@
+"""Members: organisations and their owners, keys, communities, OAuth clients and tokens."""

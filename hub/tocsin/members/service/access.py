@@ -1,0 +1,85 @@
+"""Clients prove who they are, and tokens are judged, each time against what the database says now."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.db import Database
+from tocsin.errors import Refused
+from tocsin.members import rules, store
+from tocsin.members.service.records import ClientView, Org, author_key, client_view, org
+
+REMEMBER_SECONDS: Final = 60
+"""How long a used assertion is kept after it expired, for clocks that differ between processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A client that has proved who it is with the key `kid`."""
+
+    client: ClientView
+    kid: str
+
+
+class Access:
+    """The use cases of authentication at the hub whose issuer is `issuer`."""
+
+    def __init__(self, database: Database, issuer: str) -> None:
+        self._database = database
+        self._issuer = issuer
+
+    def now(self) -> int:
+        """The hub's clock."""
+        return self._database.clock()
+
+    def authenticate_client(self, token: str) -> Authenticated:
+        """Authenticate a client by its assertion (RFC 7523 §2.2), which is then used up.
+
+        Raises:
+            Refused: with the code of the first step that fails.
+        """
+        # 1. Form, type, algorithm.
+        sealed = rules.unseal(token, rules.ASSERTION_TYP)
+        with self._database.snapshot() as uow:
+            # 2. Key: known, and in force now.
+            row = store.key(uow, sealed.kid)
+            if row is None:
+                raise Refused("key-unknown", "header.kid", "not a key of a member")
+            key = author_key(row)
+            rules.check_in_force(key, uow.now)
+            # 3. Signature; only then the claims: who, for whom, when.
+            assertion = rules.check_assertion(sealed.claims(key.public), self._issuer, uow.now)
+            # 4. The client is in force, and its member owns the key.
+            client = store.client_by_id(uow, assertion.client_id)
+        if client is None or client.organisation_id != row.organisation_id:
+            raise Refused("issuer-mismatch", "sub", "not a client of the member that owns the key")
+        if client.revoked_at is not None:
+            raise Refused("token-revoked", "sub", "the client is revoked")
+        # 5. Once: of two that come at the same time, the database lets one in.
+        with self._database.transaction() as uow:
+            if not store.use_assertion(uow, client.client_id, assertion.jti, assertion.expires_at):
+                raise Refused("jti-reused", "jti", "the assertion was used before")
+        return Authenticated(client_view(client), sealed.kid)
+
+    def standing(self, token: rules.AccessToken) -> tuple[Org, frozenset[str]]:
+        """The member an access token speaks for, suspended or not, and the scopes it still carries.
+
+        Raises:
+            Refused: `token-revoked` when the token, its client or the key it was obtained with is.
+        """
+        with self._database.snapshot() as uow:
+            found = store.bearer(uow, token.client_id, token.key, token.jti)
+            now = uow.now
+        if found is None or not found.in_force(now):
+            raise Refused("token-revoked", "", "the token, its client or its key is no longer in force")
+        return org(found.organisation), token.scopes & frozenset(found.scopes.split())
+
+    def revoke_token(self, token: rules.AccessToken) -> None:
+        """Revoke an access token before its time; doing so twice changes nothing (RFC 7009 §2.2)."""
+        with self._database.transaction() as uow:
+            store.revoke_token(uow, token.jti, token.expires_at)
+
+
+def forget(database: Database) -> int:
+    """Delete used assertions and revoked tokens that could not be used again anyway; how many."""
+    with database.transaction() as uow:
+        return store.forget(uow, uow.now - REMEMBER_SECONDS)

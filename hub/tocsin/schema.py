@@ -1,0 +1,12 @@
+"""Every table of the hub, loaded into one metadata: what migrations are compared with."""
+
+from sqlmodel import SQLModel
+
+from tocsin import outbox
+from tocsin.jobs import store as jobs
+from tocsin.ledger import store as ledger
+from tocsin.members import store as members
+from tocsin.signals.store import tables as signals
+
+MODULES = (outbox, jobs, ledger, members, signals)
+METADATA = SQLModel.metadata

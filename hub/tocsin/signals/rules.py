@@ -1,0 +1,204 @@
+"""Admission: what becomes of one verified signal. Pure: same signal, same knowledge, same decision.
+
+The order of the checks matters. A signal the hub has already is answered with its first receipt whatever the time, so
+that a client may retry after any failure; only then are time, audience and content judged.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tocsin_schemas.fold import Standing, Statement, fold
+from tocsin_schemas.indicators import Indicator, degenerate_pdq
+from tocsin_schemas.policy import Policy, lifetime
+from tocsin_schemas.problems import Refused
+from tocsin_schemas.signals import Report, Signal
+from tocsin_schemas.vocabulary import EntryKind, Status
+
+EventType = Literal["indicator.corroborated", "indicator.disputed"]
+QuarantineCode = Literal["pdq-degenerate", "pdq-low-quality", "benign", "minor-suspected"]
+
+# Files that are everywhere: nothing, and the one-pixel transparent GIF of tracking tags.
+_BENIGN_FILES: Final = (
+    b"",
+    bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"),
+    bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b"),
+)
+BENIGN: Final[frozenset[Indicator]] = frozenset(
+    Indicator(kind, hashlib.new(kind.removeprefix("file-"), content, usedforsecurity=False).digest())
+    for content in _BENIGN_FILES
+    for kind in ("md5", "sha1", "sha256", "file-sha256")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What the hub recorded under the same issuer and jti."""
+
+    seq: int
+    digest: bytes
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The statement a retraction names: its id, and when it would have expired."""
+
+    digest: bytes
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the hub knows when it decides about one signal.
+
+    `may_write` is None when the audience is no community of this hub. `statements` are the live ones about any of the
+    signal's indicators in that community (for a retraction: about its target's); `delivered` says that the hub had
+    shown a statement of another control group among them to the author's; `own_evidence` and `own_toe` come from the
+    author's own live reports among them.
+    """
+
+    group: str
+    may_write: bool | None
+    prior: Prior | None = None
+    statements: tuple[Statement, ...] = ()
+    delivered: bool = False
+    own_evidence: frozenset[str] = frozenset()
+    own_toe: int | None = None
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Record it. `kind` is how the log counts it, `status` what the indicator becomes."""
+
+    kind: EntryKind
+    status: Status
+    expires_at: int
+    quarantine: QuarantineCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The hub has this very signal, as entry `seq`."""
+
+    seq: int
+
+
+Decision = Admit | Duplicate | Refused
+
+
+def admit(signal: Signal, digest: bytes, policy: Policy, known: Known, now: int) -> Decision:
+    """Decide about one verified signal at `now` (Unix seconds); `digest` is the SHA-256 of its payload."""
+    if known.prior is not None:
+        return _again(known.prior, digest)
+    if known.may_write is None:
+        return Refused("audience-unknown", "aud", "no community of this hub")
+    if not known.may_write:
+        return Refused("audience-forbidden", "aud", "no write access to this community")
+    if signal.iat > now + policy.iat_future:
+        return Refused("iat-future", "iat", f"more than {policy.iat_future} s ahead of the hub's clock")
+    if signal.iat < now - policy.iat_past:
+        return Refused("iat-too-old", "iat", f"more than {policy.iat_past} s old")
+    if signal.toe > signal.iat:
+        return Refused("toe-invalid", "toe", "after the signal was issued")
+    if signal.kind == "retraction":
+        return _admit_retraction(policy, known, now)
+    if isinstance(signal.event, Report):
+        return _admit_report(signal, signal.event, digest, policy, known, now)
+    if not any(s.kind == "report" for s in known.statements):
+        return Refused("indicator-unknown", "sub_id", "no live report of it in this community")
+    return _settle(signal, digest, signal.kind, None, policy, known, now)
+
+
+def quarantine_code(signal: Signal, report: Report, policy: Policy) -> QuarantineCode | None:
+    """Why a report is kept but shown to nobody, or None (trust.md §3 and, for a minor's account, §4)."""
+    if report.account is not None and report.account.minor_suspected:
+        return "minor-suspected"
+    for indicator in signal.indicators:
+        if indicator in BENIGN:
+            return "benign"
+        if indicator.type == "pdq" and degenerate_pdq(indicator.value):
+            return "pdq-degenerate"
+    quality = report.media.pdq_quality if report.media is not None else None
+    return "pdq-low-quality" if quality is not None and quality < policy.min_pdq_quality else None
+
+
+def standing(statements: Iterable[Statement], now: int, policy: Policy) -> Standing:
+    """Where an indicator stands; see `tocsin_schemas.fold`."""
+    return fold(statements, now, policy)
+
+
+def transition(before: Status, after: Status) -> EventType | None:
+    """The event that partners learn of when an indicator moves from one status to another."""
+    if before == after:
+        return None
+    if after in {"corroborated", "human_confirmed"} and before not in {"corroborated", "human_confirmed"}:
+        return "indicator.corroborated"
+    return "indicator.disputed" if after == "disputed" else None
+
+
+def _again(prior: Prior, digest: bytes) -> Decision:
+    if prior.digest != digest:
+        return Refused("jti-reused", "jti", "this issuer used it for another signal")
+    if prior.gone:
+        return Refused("statement-gone", "", f"recorded as entry {prior.seq}; since withdrawn")
+    return Duplicate(prior.seq)
+
+
+def _admit_retraction(policy: Policy, known: Known, now: int) -> Decision:
+    target = known.target
+    if target is None:
+        return Refused("statement-unknown", "sub_id", "not a live statement of this author in this community")
+    left = standing((s for s in known.statements if s.id != target.digest), now, policy)
+    return Admit("retraction", left.status, target.expires_at)
+
+
+def _admit_report(
+    signal: Signal, report: Report, digest: bytes, policy: Policy, known: Known, now: int
+) -> Decision:
+    if report.valid_until <= now:
+        return Refused("valid-until-past", "events.report.valid_until", "not after the hub's clock")
+    if signal.toe < signal.iat - policy.toe_past:
+        return Refused("toe-invalid", "toe", "the observation is older than the policy admits")
+    if report.source_restriction is not None and report.source_restriction not in policy.agreements:
+        return Refused(
+            "source-restricted", "events.report.source_restriction", "no agreement with its owner on record"
+        )
+    if known.own_toe is not None:
+        fresh = frozenset(report.evidence or ()) - known.own_evidence
+        if not fresh or signal.toe <= known.own_toe:
+            return Refused(
+                "renewal-without-evidence",
+                "events.report.evidence",
+                "a renewal needs a later toe and evidence not given before",
+            )
+    code = quarantine_code(signal, report, policy)
+    # Independence: whoever was shown it first by this hub has seen it again, not found it (trust.md §3).
+    kind: EntryKind = "sighting" if known.delivered else "report"
+    return _settle(signal, digest, kind, code, policy, known, now)
+
+
+def _settle(
+    signal: Signal,
+    digest: bytes,
+    kind: EntryKind,
+    code: QuarantineCode | None,
+    policy: Policy,
+    known: Known,
+    now: int,
+) -> Admit:
+    """Fold the statement in, and fix its life: the author's own date or the policy's cap, whichever is earlier."""
+    basis = signal.event.basis if isinstance(signal.event, Report) else None
+    status: Status
+    if known.statements or kind != "report":
+        # Its own expiry is not fixed yet; while it is being admitted it is alive.
+        own = Statement(digest, kind, signal.iss, known.group, signal.iat, now + 1, basis, code is None)
+        status = standing((*known.statements, own), now, policy).status
+    else:
+        status = "candidate" if code is None else "quarantined"
+    counted = "sighting" if kind == "sighting" else signal.kind
+    cap = now + lifetime(policy, counted, signal.indicators[0].family, status)
+    stated = signal.event.valid_until if isinstance(signal.event, Report) else cap
+    return Admit(kind, status, min(stated, cap), code)

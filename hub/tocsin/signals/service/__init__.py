@@ -1,0 +1,1 @@
+"""The use cases of signals, one module each: submit, read, expire."""

@@ -1,0 +1,29 @@
+"""What every use case of signals is given."""
+
+from dataclasses import dataclass
+
+from tocsin.config import Settings
+from tocsin.db import Clock, Database, system_clock
+from tocsin.members.service import Members
+from tocsin_schemas.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The database, the members, the policy in force, and the hub's own base URL."""
+
+    database: Database
+    members: Members
+    policy: Policy
+    issuer: str
+
+    def slug_of(self, audience: str) -> str:
+        """The community an audience URL names; empty when it is not one of this hub's."""
+        prefix = f"{self.issuer}/communities/"
+        return audience[len(prefix) :] if audience.startswith(prefix) else ""
+
+
+def open_context(settings: Settings, clock: Clock = system_clock) -> Context:
+    """A context on the database of `settings`."""
+    database = Database(settings.database(), clock=clock, read_only=settings.read_only)
+    return Context(database, Members(database, settings), Policy(), settings.issuer)

@@ -1,0 +1,205 @@
+"""Queries of submission: what is known about a batch, and writing what was admitted. Every one is set-based."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func
+
+from tocsin.db import UnitOfWork
+from tocsin.signals.store.tables import delivery, indicator, observation, quota, statement, view
+from tocsin_schemas.vocabulary import Basis, EntryKind, Status
+
+STATEMENT_COLUMNS = (
+    "seq", "community_id", "author_id", "kind", "jti", "digest", "jws", "nonce", "basis",
+    "iat", "toe", "recorded_at", "expires_at", "status", "quarantine", "gone", "gone_at",
+)  # fmt: skip
+
+
+class Recorded(NamedTuple):
+    """A statement found under its author's jti."""
+
+    jti: bytes
+    seq: int
+    digest: bytes
+    jws: bytes | None
+    recorded_at: int
+    expires_at: int
+    status: Status
+    gone: str | None
+
+
+class About(NamedTuple):
+    """A live statement about an indicator."""
+
+    indicator_id: int
+    seq: int
+    digest: bytes
+    kind: EntryKind
+    author_id: int
+    iat: int
+    toe: int
+    expires_at: int
+    basis: Basis | None
+    quarantine: str | None
+
+
+class Live(NamedTuple):
+    """A live statement found by the digest of its payload."""
+
+    digest: bytes
+    seq: int
+    community_id: int
+    expires_at: int
+
+
+def by_jti(uow: UnitOfWork, author_id: int, jtis: Collection[bytes]) -> dict[bytes, Recorded]:
+    """What this author recorded under any of `jtis`."""
+    c = statement.c
+    chosen = statement.select().with_only_columns(
+        c.jti, c.seq, c.digest, c.jws, c.recorded_at, c.expires_at, c.status, c.gone
+    )
+    rows = uow.conn.execute(chosen.where(c.author_id == author_id, uow.among(c.jti, jtis)))
+    return {row.jti: Recorded._make(row) for row in rows}
+
+
+def by_digest(uow: UnitOfWork, author_id: int, digests: Collection[bytes], now: int) -> dict[bytes, Live]:
+    """This author's live statements among `digests`."""
+    if not digests:
+        return {}
+    c = statement.c
+    chosen = statement.select().with_only_columns(c.digest, c.seq, c.community_id, c.expires_at)
+    rows = uow.conn.execute(
+        chosen.where(uow.among(c.digest, digests), c.author_id == author_id, c.gone.is_(None), c.expires_at > now)
+    )
+    return {row.digest: Live._make(row) for row in rows}
+
+
+def indicator_ids(
+    uow: UnitOfWork, community_id: int, kind: str, values: Collection[bytes]
+) -> dict[bytes, int]:
+    """The ids of those `values` of one type that the community has."""
+    c = indicator.c
+    chosen = indicator.select().with_only_columns(c.value, c.id)
+    rows = uow.conn.execute(chosen.where(c.community_id == community_id, c.type == kind, uow.among(c.value, values)))
+    return {row.value: row.id for row in rows}
+
+
+def about(uow: UnitOfWork, indicator_ids: Collection[int], now: int) -> list[About]:
+    """The live statements about any of the indicators."""
+    if not indicator_ids:
+        return []
+    c = statement.c
+    chosen = observation.join(statement, observation.c.seq == c.seq).select().with_only_columns(
+        observation.c.indicator_id,
+        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.expires_at, c.basis, c.quarantine,
+    )  # fmt: skip
+    rows = uow.conn.execute(
+        chosen.where(uow.among(observation.c.indicator_id, indicator_ids), c.gone.is_(None), c.expires_at > now)
+    )
+    return [About._make(row) for row in rows]
+
+
+def indicators_of(uow: UnitOfWork, seqs: Collection[int]) -> dict[int, list[int]]:
+    """The ids of the indicators that each of these live statements is about."""
+    c = observation.c
+    found: dict[int, list[int]] = {}
+    if seqs:
+        for row in uow.conn.execute(observation.select().where(uow.among(c.seq, seqs))):
+            found.setdefault(row.seq, []).append(row.indicator_id)
+    return found
+
+
+def tokens(uow: UnitOfWork, seqs: Collection[int]) -> dict[int, bytes]:
+    """The signed tokens of live statements, by log index."""
+    if not seqs:
+        return {}
+    chosen = statement.select().with_only_columns(statement.c.seq, statement.c.jws)
+    rows = uow.conn.execute(chosen.where(uow.among(statement.c.seq, seqs), statement.c.jws.is_not(None)))
+    return {row.seq: row.jws for row in rows}
+
+
+def delivered_up_to(uow: UnitOfWork, organisation_ids: Collection[int], community_id: int) -> int:
+    """The highest log index of the community's feed ever given to any of these organisations; -1 for none."""
+    chosen = delivery.select().with_only_columns(func.max(delivery.c.seq))
+    highest = uow.conn.execute(
+        chosen.where(
+            uow.among(delivery.c.organisation_id, organisation_ids), delivery.c.community_id == community_id
+        )
+    ).scalar_one()
+    return -1 if highest is None else int(highest)
+
+
+def viewed_up_to(
+    uow: UnitOfWork, organisation_ids: Collection[int], indicator_ids: Collection[int]
+) -> dict[int, int]:
+    """For each indicator shown to any of these organisations, the log size when it was last shown."""
+    if not indicator_ids:
+        return {}
+    c = view.c
+    chosen = (
+        view.select().with_only_columns(c.indicator_id, func.max(c.seq).label("seq")).group_by(c.indicator_id)
+    )
+    rows = uow.conn.execute(
+        chosen.where(uow.among(c.organisation_id, organisation_ids), uow.among(c.indicator_id, indicator_ids))
+    )
+    return {row.indicator_id: row.seq for row in rows}
+
+
+def record(
+    uow: UnitOfWork,
+    statements: Sequence[tuple[object, ...]],
+    indicators: Sequence[tuple[int, int, str, bytes]],
+    observations: Iterable[tuple[int, int]],
+) -> None:
+    """Write admitted statements (`STATEMENT_COLUMNS`), new indicators and what is about what."""
+    uow.insert_rows(statement, STATEMENT_COLUMNS, statements)
+    # In the order of their index, so that neighbouring rows touch the same pages.
+    uow.insert_rows(
+        indicator, ("id", "community_id", "type", "value"), sorted(indicators, key=lambda row: row[1:])
+    )
+    uow.insert_rows(observation, ("indicator_id", "seq"), sorted(observations))
+
+
+def forget(uow: UnitOfWork, seqs: Collection[int], reason: str, at: int) -> None:
+    """Erase what statements said; their place in the log stays, marked with the reason.
+
+    Indicators that no statement is about any more go with them.
+    """
+    if not seqs:
+        return
+    about_them = uow.among(observation.c.seq, seqs)
+    touched = (
+        uow.conn.execute(
+            observation.select().with_only_columns(observation.c.indicator_id).where(about_them).distinct()
+        )
+        .scalars()
+        .all()
+    )
+    uow.conn.execute(
+        statement.update()
+        .where(uow.among(statement.c.seq, seqs))
+        .values(gone=reason, gone_at=at, jws=None, nonce=None)
+    )
+    uow.conn.execute(observation.delete().where(about_them))
+    if touched:
+        still = observation.select().where(observation.c.indicator_id == indicator.c.id).exists()
+        uow.conn.execute(indicator.delete().where(uow.among(indicator.c.id, touched), ~still))
+
+
+def quota_used(uow: UnitOfWork, organisation_id: int, hour: int) -> int:
+    """Lines this member has submitted in the hour that began at `hour`."""
+    chosen = quota.select().with_only_columns(quota.c.used)
+    used = uow.conn.execute(
+        chosen.where(quota.c.organisation_id == organisation_id, quota.c.hour == hour)
+    ).scalar_one_or_none()
+    return int(used or 0)
+
+
+def charge_quota(uow: UnitOfWork, organisation_id: int, hour: int, lines: int) -> None:
+    """Add `lines` to this member's count of the hour; a new hour starts from zero."""
+    used = quota_used(uow, organisation_id, hour) + lines
+    changed = uow.conn.execute(
+        quota.update().where(quota.c.organisation_id == organisation_id).values(hour=hour, used=used)
+    )
+    if not changed.rowcount:
+        uow.conn.execute(quota.insert().values(organisation_id=organisation_id, hour=hour, used=used))

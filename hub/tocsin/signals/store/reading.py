@@ -1,0 +1,94 @@
+"""Queries of readers: pages of the feed, one indicator's statements, and what was delivered to whom."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tocsin.db import UnitOfWork
+from tocsin.signals.store.tables import delivery, indicator, observation, statement, view
+from tocsin_schemas.vocabulary import Basis, EntryKind
+
+
+class FeedRow(NamedTuple):
+    """One statement as the feed renders it."""
+
+    seq: int
+    author_id: int | None
+    recorded_at: int
+    expires_at: int | None
+    nonce: bytes | None
+    jws: bytes | None
+    quarantine: str | None
+    gone: str | None
+
+
+class ViewedStatement(NamedTuple):
+    """One live statement about an indicator, with what its view shows."""
+
+    seq: int
+    digest: bytes
+    kind: EntryKind
+    author_id: int
+    iat: int
+    toe: int
+    recorded_at: int
+    expires_at: int
+    basis: Basis | None
+    quarantine: str | None
+    nonce: bytes
+    jws: bytes
+
+
+def page(uow: UnitOfWork, community_id: int, after: int, limit: int) -> list[FeedRow]:
+    """The next `limit` statements of a community behind log index `after`, in order."""
+    c = statement.c
+    chosen = statement.select().with_only_columns(
+        c.seq, c.author_id, c.recorded_at, c.expires_at, c.nonce, c.jws, c.quarantine, c.gone
+    )
+    rows = uow.conn.execute(
+        chosen.where(c.seq > after, c.community_id == community_id).order_by(c.seq).limit(limit)
+    )
+    return [FeedRow._make(row) for row in rows]
+
+
+def find_indicator(uow: UnitOfWork, community_id: int, kind: str, value: bytes) -> int | None:
+    """The id of an indicator in a community."""
+    c = indicator.c
+    chosen = indicator.select().with_only_columns(c.id)
+    found = uow.conn.execute(chosen.where(c.community_id == community_id, c.type == kind, c.value == value))
+    return found.scalar_one_or_none()
+
+
+def statements_of(uow: UnitOfWork, indicator_id: int, now: int) -> list[ViewedStatement]:
+    """The live statements about an indicator, oldest first."""
+    c = statement.c
+    chosen = observation.join(statement, observation.c.seq == c.seq).select().with_only_columns(
+        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.recorded_at, c.expires_at, c.basis,
+        c.quarantine, c.nonce, c.jws,
+    )  # fmt: skip
+    rows = uow.conn.execute(
+        chosen.where(
+            observation.c.indicator_id == indicator_id, c.gone.is_(None), c.expires_at > now
+        ).order_by(c.seq)
+    )
+    return [ViewedStatement._make(row) for row in rows]
+
+
+def mark_delivered(uow: UnitOfWork, organisation_id: int, community_id: int, seq: int) -> None:
+    """Remember that the feed up to `seq` went to this organisation; the mark only ever rises."""
+    here = (delivery.c.organisation_id == organisation_id, delivery.c.community_id == community_id)
+    _insert_once(uow, delivery, organisation_id=organisation_id, community_id=community_id, seq=seq)
+    uow.conn.execute(delivery.update().where(*here, delivery.c.seq < seq).values(seq=seq))
+
+
+def mark_viewed(uow: UnitOfWork, organisation_id: int, indicator_id: int, size: int) -> None:
+    """Remember that an indicator was shown to this organisation when the log had `size` entries."""
+    _insert_once(uow, view, organisation_id=organisation_id, indicator_id=indicator_id, seq=size)
+    here = (view.c.organisation_id == organisation_id, view.c.indicator_id == indicator_id)
+    uow.conn.execute(view.update().where(*here, view.c.seq < size).values(seq=size))
+
+
+def _insert_once(uow: UnitOfWork, into: Table, **values: int) -> None:
+    insert = postgresql.insert if uow.dialect == "postgresql" else sqlite.insert
+    uow.conn.execute(insert(into).values(**values).on_conflict_do_nothing())

@@ -1,0 +1,166 @@
+"""What the hub remembers of signals: statements, the indicators they are about, deliveries and quotas.
+
+Rows of the hot tables carry no foreign keys: on PostgreSQL each costs a query a row. `tests/support/invariants.py`
+checks what they would have.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from tocsin.db import WHOLE, table
+from tocsin_schemas.indicators import INDICATOR_TYPES
+from tocsin_schemas.vocabulary import ENTRY_KINDS
+
+ALIASES_PER_STATEMENT: Final = 16
+"""An indicator's id is 16 x the log index of the statement that brought it, plus its place there."""
+
+_KINDS: Final = ", ".join(f"'{kind}'" for kind in ENTRY_KINDS)
+_TYPES: Final = ", ".join(f"'{kind}'" for kind in INDICATOR_TYPES)
+
+
+class StatementRow(SQLModel, table=True):
+    """One recorded statement. `seq` is its log index, `kind` how the log counts it.
+
+    While it lives, `jws` is the signed token byte for byte and `nonce` the r that opens its commitment. Once it is
+    gone, both are erased; its identity (`jti`, `digest`) follows when no replay of it could be fresh any more.
+    """
+
+    __tablename__ = "statement"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({_KINDS})", name="statement_kind"),
+        CheckConstraint("gone IN ('expired', 'retracted', 'recalled', 'erased')", name="statement_gone"),
+        CheckConstraint("length(jti) = 16 AND length(digest) = 32", name="statement_digests"),
+        CheckConstraint(
+            "quarantine IN ('pdq-degenerate', 'pdq-low-quality', 'benign', 'minor-suspected')",
+            name="statement_quarantine",
+        ),
+        CheckConstraint("(gone IS NULL) = (gone_at IS NULL)", name="statement_gone_at"),
+        CheckConstraint("(jws IS NULL) = (gone IS NOT NULL)", name="statement_erased"),
+        CheckConstraint("(nonce IS NULL) = (jws IS NULL)", name="statement_nonce"),
+        UniqueConstraint("author_id", "jti", name="statement_identity"),
+        Index("statement_digest", "digest"),
+        Index("statement_feed", "community_id", "seq"),
+        Index(
+            "statement_replay",
+            "iat",
+            postgresql_where=text("gone IS NOT NULL AND jti IS NOT NULL"),
+            sqlite_where=text("gone IS NOT NULL AND jti IS NOT NULL"),
+        ),
+        Index(
+            "statement_expiry",
+            "expires_at",
+            postgresql_where=text("gone IS NULL"),
+            sqlite_where=text("gone IS NULL"),
+        ),
+        Index(
+            "statement_gone_day",
+            "community_id",
+            "gone_at",
+            postgresql_where=text("gone IS NOT NULL"),
+            sqlite_where=text("gone IS NOT NULL"),
+        ),
+    )
+
+    seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    community_id: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    author_id: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+    kind: str = Field(sa_column=Column(String(16), nullable=False))
+    jti: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    digest: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    jws: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    nonce: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    basis: str | None = Field(sa_column=Column(String(20), nullable=True))
+    iat: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    toe: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    recorded_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    expires_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+    status: str = Field(sa_column=Column(String(16), nullable=False))
+    quarantine: str | None = Field(sa_column=Column(String(16), nullable=True))
+    gone: str | None = Field(sa_column=Column(String(10), nullable=True))
+    gone_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+
+
+class IndicatorRow(SQLModel, table=True):
+    """One indicator in one community, kept while a statement about it lives."""
+
+    __tablename__ = "indicator"
+    __table_args__ = (
+        CheckConstraint(f"type IN ({_TYPES})", name="indicator_type"),
+        CheckConstraint("length(value) BETWEEN 16 AND 144", name="indicator_length"),
+        UniqueConstraint("community_id", "type", "value", name="indicator_value"),
+    )
+
+    id: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    community_id: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    type: str = Field(sa_column=Column(String(16), nullable=False))
+    value: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))
+
+
+class ObservationRow(SQLModel, table=True):
+    """A live statement is about an indicator."""
+
+    __tablename__ = "observation"
+    __table_args__ = (Index("observation_seq", "seq"), {"sqlite_with_rowid": False})
+
+    indicator_id: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+
+
+class DeliveryRow(SQLModel, table=True):
+    """How far a member was ever given a community's feed: the basis of independence and, later, of recall."""
+
+    __tablename__ = "delivery"
+
+    organisation_id: int = Field(foreign_key="organisation.id", primary_key=True)
+    community_id: int = Field(foreign_key="community.id", primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
+class ViewRow(SQLModel, table=True):
+    """A member was shown one indicator's view; `seq` is the log size at that time."""
+
+    __tablename__ = "indicator_view"
+
+    organisation_id: int = Field(foreign_key="organisation.id", primary_key=True)
+    indicator_id: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    seq: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
+class QuotaRow(SQLModel, table=True):
+    """How many lines a member has submitted in the hour that began at `hour` (Unix seconds)."""
+
+    __tablename__ = "quota"
+    __table_args__ = (CheckConstraint("used >= 0", name="quota_used"),)
+
+    organisation_id: int = Field(foreign_key="organisation.id", primary_key=True)
+    hour: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    used: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
+class ExpiryDayRow(SQLModel, table=True):
+    """A community's expiries of one day (days since 1970-01-01) are in the log."""
+
+    __tablename__ = "expiry_day"
+
+    community_id: int = Field(foreign_key="community.id", primary_key=True)
+    day: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+
+
+statement: Final = table(StatementRow)
+indicator: Final = table(IndicatorRow)
+observation: Final = table(ObservationRow)
+delivery: Final = table(DeliveryRow)
+view: Final = table(ViewRow)
+quota: Final = table(QuotaRow)
+expiry_day: Final = table(ExpiryDayRow)

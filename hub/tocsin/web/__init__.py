@@ -1,0 +1,1 @@
+"""HTTP at the edge of the hub: problems, authentication, bodies, the request log, health."""
