@@ -1,0 +1,112 @@
+"""`tocsin keys` and `tocsin login`: who this machine speaks for."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tocsin_client.cli.console import Console, command
+from tocsin_client.config import NotReady, Profile, load_key, new_key
+from tocsin_client.http import base_url
+from tocsin_schemas.feed import Me
+from tocsin_schemas.jwk import KeyAlg
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group("keys")
+def keys() -> None:
+    """Make and show your signing key. The private part never leaves this machine."""
+
+
+@command("new")
+@click.option("--alg", type=click.Choice(["Ed25519", "ES256"]), default="Ed25519", show_default=True)
+@click.option(
+    "--out", type=_FILE, help="Where to keep it; by default in your keys folder, named by its thumbprint."
+)
+def keys_new(console: Console, alg: KeyAlg, out: Path | None) -> None:
+    r"""Make a key, and print its public part for the hub's operator.
+
+    \b
+    Example:
+      tocsin keys new > public.jwk
+    """
+    key, path = new_key(alg, out, console.home.keys)
+    console.note(f"Private key kept in {path}. Send the public part below to the hub's operator.")
+    jwk = key.public.jwk()
+    console.result({"path": str(path), "jwk": jwk}, json.dumps(jwk, indent=2))
+
+
+@command("show")
+@click.argument("file", type=_FILE, required=False)
+def keys_show(console: Console, file: Path | None) -> None:
+    """Print the public part of a key (of the only one, without FILE)."""
+    path = file or console.home.only_key()
+    jwk = load_key(path).public.jwk()
+    console.result({"path": str(path), "jwk": jwk}, json.dumps(jwk, indent=2))
+
+
+keys.add_command(keys_new)
+keys.add_command(keys_show)
+
+
+@command("login")
+@click.option("--hub", required=True, metavar="URL", help="The hub's base URL.")
+@click.option("--issuer", required=True, metavar="URL", help="Your organisation's issuer URL, as registered.")
+@click.option("--client-id", metavar="ID", help="Your OAuth client; by default your issuer.")
+@click.option("--key", type=_FILE, help="Your private key; by default the only one in your keys folder.")
+@click.option("--community", metavar="SLUG", help="The community you work in; by default your only one.")
+@click.option("--ca", type=_FILE, help="The certificate of a private CA that the hub uses.")
+def login(
+    console: Console,
+    hub: str,
+    issuer: str,
+    client_id: str | None,
+    key: Path | None,
+    community: str | None,
+    ca: Path | None,
+) -> None:
+    r"""Check your key against a hub, and remember both.
+
+    \b
+    Example:
+      tocsin login --hub https://hub.example --issuer https://pixel.example --community child-safety
+    """
+    profile = Profile(
+        hub=base_url(hub),
+        issuer=issuer,
+        client_id=client_id or issuer,
+        key=(key or console.home.only_key()).absolute(),
+        community=community or "",
+        ca=None if ca is None else ca.absolute(),
+    )
+    with console.client(profile) as client:
+        me = client.me()
+    if me.issuer != issuer:
+        raise NotReady(
+            "The hub knows this client as another member", "Check --issuer, --client-id and --key."
+        )
+    profile = profile.model_copy(update={"community": _chosen(me, community)})
+    console.home.save(profile)
+    answer = {"hub": profile.hub, "issuer": me.issuer, "community": profile.community, "state": me.state}
+    console.result(
+        answer | {"scopes": me.scopes, "signals_left": me.signals_left},
+        f"Logged in to {profile.hub} as {me.issuer} ({me.state}), community {profile.community};"
+        f" {me.signals_left:,} of {me.signals_per_hour:,} signals are left in this hour.",
+    )
+
+
+def _chosen(me: Me, community: str | None) -> str:
+    names = [view.community for view in me.communities]
+    if community in names:
+        return str(community)
+    if community is None and len(names) == 1:
+        return names[0]
+    if not names:
+        raise NotReady("You belong to no community of this hub yet", "Ask its operator for access.")
+    what = "You belong to several communities" if community is None else "You do not belong to that community"
+    raise NotReady(what, f"Choose one with --community: {', '.join(names)}.")
+
+
+COMMANDS: Final = (keys, login)

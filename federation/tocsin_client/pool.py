@@ -1,0 +1,84 @@
+"""Run one function over many items in worker processes, with the results in the items' order.
+
+A worker that dies (a decoder crashed, the system ran out of memory) costs the item it worked on and nothing else: the
+items in flight are tried again, and the one that kills a worker on its own is given up. At most a few items for each
+worker wait in memory, so the input may be endless.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final, Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+_WAITING_PER_WORKER: Final = 8
+
+
+class Crashed(Exception):
+    """The worker died on this item."""
+
+
+class Workers(Generic[Item, Outcome]):
+    """`count` worker processes that apply `job`; with one, everything runs in this process."""
+
+    def __init__(self, job: Callable[[Item], Outcome], count: int) -> None:
+        self._job = job
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def map(self, items: Iterable[Item]) -> Iterator[tuple[Item, Outcome | Crashed]]:
+        """Each item with its outcome, in order. What the job raises is raised here."""
+        if self._count <= 1:
+            yield from ((item, self._job(item)) for item in items)
+            return
+        waiting: deque[tuple[Item, Future[Outcome]]] = deque()
+        for item in items:
+            waiting.append((item, self._start(item)))
+            if len(waiting) >= self._count * _WAITING_PER_WORKER:
+                yield self._next(waiting)
+        while waiting:
+            yield self._next(waiting)
+
+    def _start(self, item: Item) -> "Future[Outcome]":
+        if self._pool is None:
+            # Spawned, not forked: the caller may have threads and open databases.
+            self._pool = ProcessPoolExecutor(self._count, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            return self._pool.submit(self._job, item)
+        except BrokenProcessPool:
+            self._stop()
+            return self._start(item)
+
+    def _next(self, waiting: "deque[tuple[Item, Future[Outcome]]]") -> tuple[Item, Outcome | Crashed]:
+        item, future = waiting.popleft()
+        try:
+            return item, future.result()
+        except BrokenProcessPool:
+            # Somebody in flight killed a worker, which takes all with it. Try this one alone; the rest start again.
+            self._stop()
+            outcome = self._alone(item)
+            for place, (other, broken) in enumerate(waiting):
+                if broken.done() and isinstance(broken.exception(), BrokenProcessPool):
+                    waiting[place] = (other, self._start(other))
+            return item, outcome
+
+    def _alone(self, item: Item) -> Outcome | Crashed:
+        try:
+            return self._start(item).result()
+        except BrokenProcessPool:
+            self._stop()
+            return Crashed()
+
+    def _stop(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None

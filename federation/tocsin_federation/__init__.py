@@ -1,0 +1,1 @@
+"""What two hubs need to exchange their logs."""
