@@ -1,0 +1,78 @@
+"""Fixtures of the whole suite. What touches the database runs twice: on SQLite and on a real PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from tests.support.clock import MovableClock
+from tests.support.databases import Databases
+from tests.support.hub import ISSUER, Hub, LiveHub, in_own_process, in_process
+from tests.support.postgres import Postgres, running
+from tocsin.config import Settings
+from tocsin.db import Database
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes migrated databases; starts a PostgreSQL when the first is asked for."""
+    with ExitStack() as stack:
+        servers: list[Postgres] = []
+
+        def postgres() -> Postgres:
+            if not servers:
+                servers.append(stack.enter_context(running()))
+            return servers[0]
+
+        yield Databases(tmp_path_factory.mktemp("databases"), postgres)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database, once of each kind."""
+    with databases.fresh(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """Noon of 22 November 2026 (UTC), until it is moved."""
+    return MovableClock()
+
+
+@pytest.fixture
+def database(database_url: str, clock: MovableClock) -> Iterator[Database]:
+    """A migrated, empty database with the clock of the test."""
+    opened = Database(database_url, clock=clock)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """A hub's settings on that database. Batches stay in this process, where the clock can be moved."""
+    return Settings(
+        issuer=ISSUER,
+        data_dir=tmp_path / "data",
+        database_url=SecretStr(database_url),
+        ingest_processes=0,
+        run_jobs=False,
+    )
+
+
+@pytest.fixture
+def hub(settings: Settings, clock: MovableClock) -> Iterator[Hub]:
+    """A hub in this process."""
+    with in_process(settings, clock) as running_hub:
+        yield running_hub
+
+
+@pytest.fixture
+def live_hub(database_url: str, tmp_path: Path) -> Iterator[LiveHub]:
+    """A hub in a process of its own."""
+    data_dir = tmp_path / "live"
+    data_dir.mkdir(mode=0o700)
+    with in_own_process(database_url, data_dir) as running_hub:
+        yield running_hub

@@ -1,0 +1,258 @@
+"""What must be true of a hub's database after every step, whatever happened before.
+
+`check_hub` re-verifies the log, the statements with their signatures and commitments, the indicators, the outbox and
+the counters, and stands in for the foreign keys that the hot tables do not carry. It reads with SQL of its own, so that
+a wrong query of the hub cannot hide behind itself.
+"""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from tocsin import keys, schema
+from tocsin.config import Settings
+from tocsin.db import Database, UnitOfWork
+from tocsin_schemas import signals
+from tocsin_schemas.envelope import AuthorKey, payload_of, verify
+from tocsin_schemas.hub_events import HubClaims, expiry_root, verify_hub_event
+from tocsin_schemas.indicators import Indicator
+from tocsin_schemas.jwk import PublicKey
+from tocsin_schemas.ledger import Entry, rfc3339
+from tocsin_schemas.policy import DAY
+from tocsin_schemas.signals import LATEST, Report
+
+BOOKKEEPING = frozenset({"quota", "assertion", "delivery", "indicator_view", "job_lease"})
+"""Tables that change when somebody merely asks: caps charged, assertions used, what was shown to whom, leases."""
+OF_A_REQUEST = frozenset({"quota", "assertion"})
+"""Tables that every submission changes: its cap, and the token it came with."""
+
+
+def check_hub(database: Database, settings: Settings | None = None, *, since: int = 0) -> int:
+    """Assert every invariant; the size of the log.
+
+    With `settings` the hub's own events are verified with its key. `since` leaves out statements below a log index,
+    which an earlier call has seen.
+    """
+    with database.snapshot() as uow:
+        size = _check_log(uow)
+        statements = {row.seq: row for row in _rows(uow, "SELECT * FROM statement WHERE seq >= :since", since)}
+        assert sorted(statements) == list(range(since, size)), "a statement for every entry, an entry for every one"
+        _check_statements(uow, statements, since, None if settings is None else _hub_keys(settings))
+        _check_observations(uow, statements, since)
+        _check_retractions(uow)
+        _check_outbox(uow, statements, since)
+        _check_expiry_days(uow)
+        _check_counters(uow, size)
+    return size
+
+
+def dump(database: Database, leave_out: frozenset[str] = frozenset()) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, in an order of its own."""
+    with database.snapshot() as uow:
+        return {
+            name: sorted((tuple(row) for row in uow.conn.execute(table.select())), key=repr)
+            for name, table in schema.METADATA.tables.items()
+            if name not in leave_out
+        }
+
+
+@contextmanager
+def unchanged(database: Database, leave_out: frozenset[str] = OF_A_REQUEST) -> Iterator[None]:
+    """Assert that the block changes no row outside the tables left out."""
+    before = dump(database, leave_out)
+    yield
+    after = dump(database, leave_out)
+    assert after == before, f"changed: {[name for name in before if before[name] != after[name]]}"
+
+
+def _check_log(uow: UnitOfWork) -> int:
+    count, lowest, highest = uow.conn.execute(text("SELECT count(*), min(seq), max(seq) FROM entry")).one()
+    heads = uow.conn.execute(text("SELECT size FROM ledger_head")).scalars().all()
+    assert heads == [count], "the head is the number of entries"
+    assert (lowest, highest) == ((0, count - 1) if count else (None, None)), "entries are contiguous from 0"
+    return int(count)
+
+
+@dataclass(frozen=True)
+class _Directory:
+    """Members as the checks need them."""
+
+    slugs: dict[int, str]
+    issuers: dict[int, str]
+    keys: dict[str, AuthorKey]
+
+
+def _directory(uow: UnitOfWork) -> _Directory:
+    issuers: dict[int, str] = {row.id: row.issuer for row in _rows(uow, "SELECT id, issuer FROM organisation")}
+    return _Directory(
+        slugs={row.id: row.slug for row in _rows(uow, "SELECT id, slug FROM community")},
+        issuers=issuers,
+        keys={
+            row.kid: AuthorKey(
+                PublicKey(row.alg, bytes(row.public), row.kid),
+                issuers[row.organisation_id],
+                row.not_before,
+                row.not_after,
+                row.revoked_at,
+            )
+            for row in _rows(uow, "SELECT * FROM member_key")
+        },
+    )
+
+
+def _check_statements(
+    uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int, hub_keys: Mapping[str, AuthorKey] | None
+) -> None:
+    known = _directory(uow)
+    entries = {row.seq: row for row in _rows(uow, "SELECT * FROM entry WHERE seq >= :since", since)}
+    for seq, row in statements.items():
+        entry = entries[seq]
+        assert row.community_id in known.slugs, f"{seq}: no such community"
+        said = (entry.community, entry.kind, entry.recorded_at)
+        assert said == (known.slugs[row.community_id], row.kind, row.recorded_at), f"{seq}: the entry says else"
+        encoded = Entry(*said, bytes(entry.commitment))
+        assert Entry.decode(encoded.encode()) == encoded, f"{seq}: not a canonical entry"
+        assert (row.author_id is None) == (row.kind == "expiry"), f"{seq}: only the hub's events have no author"
+        assert row.author_id is None or row.author_id in known.issuers, f"{seq}: no such author"
+        if row.gone is not None:
+            assert (row.jws, row.nonce) == (None, None), f"{seq}: gone, and still readable"
+            assert (row.jti is None) == (row.digest is None), f"{seq}: half an identity"
+            assert row.gone_at >= row.recorded_at, f"{seq}: gone before it came"
+            continue
+        opened = hmac.digest(bytes(row.nonce), bytes(row.jws), hashlib.sha256)
+        assert opened == bytes(entry.commitment), f"{seq}: the commitment does not open"
+        if row.kind == "expiry":
+            _check_hub_event(row, known, hub_keys)
+        else:
+            _check_signal(row, known)
+
+
+def _check_signal(row: Row[Any], known: _Directory) -> None:
+    # A signal admitted in the second of its key's revocation, or issued a little ahead of it, stands.
+    unrevoked = {kid: replace(key, revoked_at=None) for kid, key in known.keys.items()}
+    verified = verify(bytes(row.jws), unrevoked)
+    signal, event = verified.signal, verified.signal.event
+    revoked_at = known.keys[verified.key.public.kid].revoked_at
+    assert revoked_at is None or min(signal.iat, row.recorded_at) <= revoked_at, f"{row.seq}: with a revoked key"
+    assert signal.iss == known.issuers[row.author_id], f"{row.seq}: signed by somebody else"
+    assert signal.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), f"{row.seq}: for somebody else"
+    digest = hashlib.sha256(payload_of(bytes(row.jws))).digest()
+    assert (bytes(row.jti), bytes(row.digest)) == (signal.jti, digest), f"{row.seq}: not its identity"
+    assert (row.iat, row.toe) == (signal.iat, signal.toe), f"{row.seq}: not its times"
+    assert row.kind == signal.kind or (signal.kind, row.kind) == ("report", "sighting"), f"{row.seq}: its kind"
+    assert row.basis == (event.basis if isinstance(event, Report) else None), f"{row.seq}: not its basis"
+    if isinstance(event, Report):
+        assert row.expires_at <= event.valid_until, f"{row.seq}: outlives its author's word"
+    assert row.expires_at > row.recorded_at, f"{row.seq}: dead on arrival"
+
+
+def _check_hub_event(row: Row[Any], known: _Directory, hub_keys: Mapping[str, AuthorKey] | None) -> None:
+    token = bytes(row.jws)
+    if hub_keys is None:
+        claims = HubClaims.model_validate(signals.load_object(payload_of(token), "payload"))
+    else:
+        claims = verify_hub_event(token, hub_keys).claims
+    assert claims.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), f"{row.seq}: for somebody else"
+    assert (row.jti, row.digest, row.expires_at) == (None, None, None), f"{row.seq}: the hub's word has no end"
+
+
+def _check_observations(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int) -> None:
+    """Every live member statement has exactly the indicators of its signed bytes, and there are no others."""
+    indicators = {row.id: row for row in _rows(uow, "SELECT * FROM indicator")}
+    observed: dict[int, set[tuple[int, Indicator]]] = {}
+    used: set[int] = set()
+    for row in _rows(uow, "SELECT * FROM observation"):
+        assert row.indicator_id in indicators, f"{row.seq}: observes an indicator that is not there"
+        found = indicators[row.indicator_id]
+        used.add(row.indicator_id)
+        observed.setdefault(row.seq, set()).add(
+            (found.community_id, Indicator(found.type, bytes(found.value)))
+        )
+    assert used == indicators.keys(), "an indicator that no statement is about"
+    for seq, row in statements.items():
+        expected: set[tuple[int, Indicator]] = set()
+        if row.gone is None and row.kind not in {"expiry", "retraction"}:
+            signal = signals.parse(payload_of(bytes(row.jws)))
+            expected = {(row.community_id, indicator) for indicator in signal.indicators}
+        assert observed.get(seq, set()) == expected, f"{seq}: not the indicators it is about"
+    beyond = [seq for seq in observed if seq >= since and seq not in statements]
+    assert not beyond, "an observation of no statement"
+
+
+def _check_retractions(uow: UnitOfWork) -> None:
+    """What its author has withdrawn is gone."""
+    query = "SELECT seq, author_id, community_id, digest, kind, jws FROM statement WHERE gone IS NULL"
+    live = [row for row in _rows(uow, query) if row.kind != "expiry"]
+    standing = {(row.author_id, bytes(row.digest)): row.seq for row in live}
+    assert len(standing) == len(live), "two live statements with one payload"
+    for row in live:
+        if row.kind == "retraction":
+            target = signals.parse(payload_of(bytes(row.jws))).target
+            assert target is not None
+            assert (row.author_id, target) not in standing, f"{row.seq}: withdraws what still stands"
+
+
+def _check_outbox(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int) -> None:
+    """Every recording, retraction and expiry is there once, and nothing that did not happen."""
+    covered: dict[str, Counter[int]] = {}
+    by_community: dict[int, list[int]] = {}
+    for seq, row in statements.items():
+        by_community.setdefault(row.community_id, []).append(seq)
+    for row in _rows(uow, "SELECT * FROM outbox WHERE last_seq >= :since", since):
+        here = [s for s in by_community.get(row.community_id, []) if row.first_seq <= s <= row.last_seq]
+        assert row.last_seq in here, f"{row.type}: ends at an entry of another community"
+        assert row.first_seq in here or row.first_seq < since, f"{row.type}: begins at an entry of another one"
+        covered.setdefault(row.type, Counter()).update(here)
+    member = {seq for seq, row in statements.items() if row.author_id is not None}
+    happened = {
+        "signal.recorded": member,
+        "signal.retracted": {seq for seq in member if statements[seq].gone == "retracted"},
+        "signal.expired": {seq for seq in member if statements[seq].gone == "expired"},
+    }
+    for kind, seqs in happened.items():
+        assert covered.get(kind, Counter()) == Counter(seqs), f"{kind}: not each once"
+
+
+def _check_expiry_days(uow: UnitOfWork) -> None:
+    """The log covers each day's expiries once, with the root of exactly what expired."""
+    entered: Counter[tuple[int, int]] = Counter()
+    gone = [
+        (row.community_id, row.gone_at // DAY, row.seq)
+        for row in _rows(uow, "SELECT * FROM statement WHERE gone = 'expired' ORDER BY seq")
+    ]
+    for row in _rows(uow, "SELECT * FROM statement WHERE kind = 'expiry' AND gone IS NULL"):
+        claims = HubClaims.model_validate(signals.load_object(payload_of(bytes(row.jws)), "payload"))
+        said = claims.events.expiry
+        days = [day for community_id, day, _ in gone if community_id == row.community_id]
+        (day,) = {day for day in days if _date(day) == said.day}
+        seqs = [s for community_id, at, s in gone if (community_id, at) == (row.community_id, day)]
+        assert (said.count, said.root) == (len(seqs), expiry_root(seqs).hex()), f"{row.seq}: another root"
+        entered[row.community_id, day] += 1
+    marked = {(row.community_id, row.day) for row in _rows(uow, "SELECT * FROM expiry_day")}
+    assert entered == Counter(marked), "a day is entered once and marked"
+
+
+def _check_counters(uow: UnitOfWork, size: int) -> None:
+    assert _rows(uow, "SELECT * FROM quota WHERE used < 0") == []
+    assert all(row.seq < size for row in _rows(uow, "SELECT seq FROM delivery")), "delivered beyond the head"
+    assert all(row.seq <= size for row in _rows(uow, "SELECT seq FROM indicator_view")), "shown beyond the head"
+
+
+def _date(day: int) -> str:
+    return rfc3339(day * DAY)[:10]
+
+
+def _hub_keys(settings: Settings) -> dict[str, AuthorKey]:
+    public = keys.load(settings).events.public
+    return {public.kid: AuthorKey(public, settings.issuer, 0, LATEST)}
+
+
+def _rows(uow: UnitOfWork, query: str, since: int | None = None) -> list[Row[Any]]:
+    given = {} if since is None else {"since": since}
+    return list(uow.conn.execute(text(query), given))

@@ -1,0 +1,198 @@
+"""The wire as JSON Schema 2020-12: one self-contained document for each thing that travels.
+
+Most of it comes from the models. What a model checks in code is added where JSON Schema can say it: which subject a kind
+of signal has, which body goes with which family, that nothing stands twice. schemas/README.md lists what it cannot say.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from tocsin_schemas import feed, hub_events, indicators, signals
+from tocsin_schemas.indicators import FAMILY, Family
+from tocsin_schemas.policy import Policy
+from tocsin_schemas.problems import REGISTRY, TYPE_PREFIX
+from tocsin_schemas.vocabulary import ENTRY_KINDS, EVENT_PREFIX, SignalKind
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+ID_PREFIX: Final = "urn:tocsin:schema:v1:"
+FAMILIES: Final[tuple[Family, ...]] = ("media", "account", "artefact")
+STATEMENT: Final = f"^{signals.STATEMENT_TYPE}:[0-9a-f]{{64}}$"
+ANSWERS: Final[dict[str, tuple[str, Any]]] = {
+    "receipt": ("Receipt of a recorded signal", feed.Receipt),
+    "dry-run": ("Result of a dry run", feed.DryRun),
+    "record": ("Feed record", feed.Record),
+    "directory": ("Directory of a community", feed.Directory),
+    "indicator-view": ("One indicator in one community", feed.IndicatorView),
+    "communities": ("Communities of the caller", list[feed.CommunityView]),
+    "me": ("Who the caller is", feed.Me),
+    "policy": ("Policy in force", Policy),
+}
+"""Name of each answer of a hub, with its title and its type."""
+
+
+class _Wire(GenerateJsonSchema):
+    """Without a title on every member, and without pydantic's discriminator, which JSON Schema does not know."""
+
+    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        return _plain(super().generate(schema, mode))
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Name to schema; the name is the file's and the last part of the `$id`."""
+    found = {"header": _titled("header", "Protected header of a signal", _header())}
+    for kind, model in signals.EVENTS.items():
+        found[kind] = _titled(kind, f"Event: {kind}", _event(model))
+        name = f"claims-{kind}"
+        found[name] = _titled(name, f"Claims of a signal: {kind}", _claims(kind))
+    found["claims-expiry"] = _titled(
+        "claims-expiry", "Claims of a hub's own event: expiry", _schema(hub_events.HubClaims)
+    )
+    for name, (title, kind_of) in ANSWERS.items():
+        found[name] = _titled(name, title, _schema(kind_of))
+    found["entry"] = _titled("entry", "Log entry", _entry())
+    found["problem"] = _titled("problem", "Problem document (RFC 9457)", _problem())
+    return found
+
+
+def _titled(name: str, title: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "$schema": DIALECT, "$id": ID_PREFIX + name, "title": title}
+
+
+def _schema(kind_of: Any) -> dict[str, Any]:
+    return TypeAdapter(kind_of).json_schema(schema_generator=_Wire)
+
+
+def _plain(schema: Any) -> Any:
+    """Drop `discriminator`; a member with a default of its own is one that is always sent."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _plain(value) for name, value in schema.items() if name != "discriminator"}
+    members = plain.get("properties")
+    if isinstance(members, dict):
+        sent = [name for name, member in members.items() if "default" in member]
+        if sent or "required" in plain:
+            plain["required"] = sorted({*plain.get("required", ()), *sent})
+    return plain
+
+
+def _event(model: type[BaseModel]) -> dict[str, Any]:
+    schema = _schema(model)
+    if model is signals.Report:
+        _one_body(schema)
+    return schema
+
+
+def _one_body(report: dict[str, Any]) -> None:
+    """A report has the body of its indicators' family, and no other; its labels differ."""
+    report["oneOf"] = [{"required": [family]} for family in FAMILIES]
+    report["properties"]["labels"]["uniqueItems"] = True
+
+
+def _claims(kind: SignalKind) -> dict[str, Any]:
+    schema = _schema(signals.Claims)
+    definitions = schema["$defs"]
+    urn = EVENT_PREFIX + kind
+    events = definitions["Events"]
+    events["properties"] = {urn: events["properties"][urn]}
+    events["required"] = [urn]
+    subject = definitions["OpaqueId"]["properties"]["id"]
+    if kind == "retraction":
+        subject["pattern"] = STATEMENT
+        schema["properties"]["sub_id"] = {"$ref": "#/$defs/OpaqueId"}
+    else:
+        definitions["Aliases"]["properties"]["identifiers"]["uniqueItems"] = True
+        subject["pattern"] = f"^({indicators.pattern(*FAMILIES)})$"
+        schema["allOf"] = [{"oneOf": [_family(family, kind) for family in FAMILIES]}]
+    if kind == "report":
+        _one_body(definitions["Report"])
+    reachable = set(_references(schema, definitions))
+    schema["$defs"] = {name: value for name, value in definitions.items() if name in reachable}
+    return schema
+
+
+def _family(family: Family, kind: SignalKind) -> dict[str, Any]:
+    """All indicators are of `family`; a report brings its body."""
+    own = {"properties": {"id": {"pattern": f"^({indicators.pattern(family)})$"}}}
+    members: dict[str, Any] = {
+        "sub_id": {"properties": {**own["properties"], "identifiers": {"items": own}}},
+    }
+    if kind == "report":
+        urn = EVENT_PREFIX + kind
+        members["events"] = {"properties": {urn: {"required": [family]}}}
+    return {"properties": members}
+
+
+def _references(schema: Any, definitions: dict[str, Any]) -> Iterator[str]:
+    """Names of the definitions that `schema` leads to, leaving `$defs` itself aside."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _references(item, definitions)
+    elif isinstance(schema, dict):
+        for name, value in schema.items():
+            if name == "$ref":
+                target = value.rpartition("/")[2]
+                yield target
+                yield from _references(definitions[target], definitions)
+            elif name != "$defs":
+                yield from _references(value, definitions)
+
+
+def _header() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "The three members, and no others.",
+        "properties": {
+            "typ": {"const": "secevent+jwt"},
+            "alg": {"enum": ["Ed25519", "EdDSA", "ES256"]},
+            "kid": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$", "description": "RFC 7638, SHA-256."},
+        },
+        "required": ["typ", "alg", "kid"],
+        "additionalProperties": False,
+    }
+
+
+def _entry() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "One entry of the log, in the canonical form of RFC 8785. It holds no values.",
+        "properties": {
+            "community": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
+            "commitment": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "kind": {"enum": list(ENTRY_KINDS)},
+            "recorded_at": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
+        },
+        "required": ["community", "commitment", "kind", "recorded_at"],
+        "additionalProperties": False,
+    }
+
+
+def _problem() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "description": "Why something was refused. It never repeats what was sent.",
+        "properties": {
+            "type": {"type": "string", "pattern": f"^{TYPE_PREFIX}[a-z0-9-]+$"},
+            "title": text,
+            "status": {"type": "integer", "enum": sorted({problem.status for problem in REGISTRY.values()})},
+            "code": {"enum": sorted(REGISTRY)},
+            "field": text | {"description": "Where: a path of member names."},
+            "detail": text | {"description": "Why."},
+            "help": text | {"description": "What the caller can do next."},
+            "instance": {"type": "string", "pattern": "^urn:tocsin:request:"},
+        },
+        "required": ["type", "title", "status", "code"],
+        "additionalProperties": False,
+    }
+
+
+assert set(FAMILIES) == set(FAMILY.values())
