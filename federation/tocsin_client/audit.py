@@ -53,8 +53,8 @@ def audit(mirror: Mirror, *, workers: int = 1, on_progress: Callable[[int], obje
         for event in store.hub_events():
             found.hub_events += 1
             outcome = check_all((trust, [_event_pair(event, trust)]))[0]
-            if outcome != event:
-                found.failures.append(_failure(event.seq, outcome, "the row says something else"))
+            if isinstance(outcome, Failure):
+                found.failures.append(outcome)
         found.failures += [
             Failure(row.seq, "retraction-ignored", "", "its author has withdrawn it, and it is still here")
             for row in store.statements()
@@ -95,8 +95,11 @@ def _event_pair(event: HubEvent, trust: Trust) -> Pair:
 
 
 def _compare(mirror: Mirror, row: StatementRow, outcome: Outcome, cursor: int) -> Iterator[Failure]:
+    if isinstance(outcome, Failure):
+        yield outcome
+        return
     if not isinstance(outcome, Verified):
-        yield _failure(row.seq, outcome, "is no statement of a member")
+        yield Failure(row.seq, "row-altered", "kind", "no statement of a member")
         return
     signed = (outcome.id, outcome.author, outcome.iat, outcome.basis, outcome.target, outcome.jws)
     if signed != (row.id, row.author, row.iat, row.basis, row.target, row.jws):
@@ -107,7 +110,3 @@ def _compare(mirror: Mirror, row: StatementRow, outcome: Outcome, cursor: int) -
         yield Failure(row.seq, "row-altered", "indicator", "the indicators are not those of the signed bytes")
     if row.seq > cursor:
         yield Failure(row.seq, "row-altered", "seq", "stands behind the cursor")
-
-
-def _failure(seq: int, outcome: Outcome, otherwise: str) -> Failure:
-    return outcome if isinstance(outcome, Failure) else Failure(seq, "row-altered", "", otherwise)

@@ -1,7 +1,7 @@
 """The SDK: one `Client` speaks for one member to one hub.
 
     author = Author("https://pixel.example", load_key(path))
-    with Client("https://hub.example", author) as client:
+    with Client("https://hub.example", author, "cl_…") as client:
         receipt = client.report("child-safety", [parse("md5:…")], Report(…))
         for line in client.feed("child-safety"):
             …
@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from tocsin_client.auth import Tokens
-from tocsin_client.http import Call, HttpClient, HubError, HubUnreachable, Transport
+from tocsin_client.http import BrokeOff, Call, HttpClient, HubError, Transport
 from tocsin_client.submit import SIGNALS_PATH, Author, Progress, Result, submit
 from tocsin_schemas import envelope, ledger
 from tocsin_schemas.feed import (
@@ -57,15 +57,15 @@ class FeedLine:
 class Client:
     """A member's connection to a hub.
 
-    `client_id` is the OAuth client; a member's own is its issuer. `http` hands in an `httpx2.Client` (a test client of
-    the hub's app, say); `ca_file` names a private CA; `scope` asks for less than all the client may do.
+    `client_id` is the OAuth client that the hub registered for the member. `http` hands in an `httpx2.Client` (a test
+    client of the hub's app, say); `ca_file` names a private CA; `scope` asks for less than all the client may do.
     """
 
     def __init__(
         self,
         hub: str,
         author: Author,
-        client_id: str | None = None,
+        client_id: str,
         http: HttpClient | None = None,
         *,
         ca_file: Path | None = None,
@@ -75,9 +75,7 @@ class Client:
         self.transport = transport or Transport(hub, http=http, ca_file=ca_file)
         self.hub = self.transport.hub
         self.author = author
-        self._tokens = Tokens(
-            self.transport, client_id or author.issuer, author.key, scope=scope, clock=author.clock
-        )
+        self._tokens = Tokens(self.transport, client_id, author.key, scope=scope, clock=author.clock)
 
     def close(self) -> None:
         """Close the connections."""
@@ -194,7 +192,7 @@ class Client:
         for last in range(PAGE_ATTEMPTS - 1, -1, -1):
             try:
                 return list(self.transport.lines(call))
-            except HubUnreachable:
+            except BrokeOff:
                 if not last:
                     raise
         raise AssertionError("the loop returns or raises")

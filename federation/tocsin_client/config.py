@@ -86,7 +86,7 @@ class Home:
         except FileNotFoundError:
             raise NotReady(
                 "This machine has not logged in to a hub yet",
-                "Run `tocsin login --hub URL --issuer URL --key FILE`.",
+                "Run `tocsin login --hub URL --issuer URL --client-id ID`.",
             ) from None
         except ValidationError:
             raise NotReady(

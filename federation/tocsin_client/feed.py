@@ -15,11 +15,12 @@ A page is verified by these steps; docs/signal-lifecycle.md uses the same number
 10. The entry's kind is the signed one, or a report counted as a sighting.                 `kind-mismatch`
 11. It expires, and not later than its author said.                                        `expiry-mismatch`
 
-Steps 1-3 are `pair`, the others `check`.
+Steps 1 and 2 are `read_page`, 3 is `pair`, the others `check`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, Self, cast, get_args
 
 from pydantic import ValidationError
@@ -139,30 +140,44 @@ class Pair:
     entry: bytes
 
 
-def pair(
-    lines: Iterable[bytes], entries: Iterable[tuple[int, bytes]], community: str, after: int
-) -> Iterator[Pair | Failure]:
-    """Steps 1-3: match a page's lines with the log entries behind the cursor `after`, in order of sequence.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The records of a page by sequence number, the lines that are none, and the highest number (the cursor behind)."""
 
-    `entries` are those from `after + 1` to the last sequence number on the page (`last_seq`).
-    """
+    records: Mapping[int, Record]
+    failures: tuple[Failure, ...]
+    last: int
+
+
+def read_page(lines: Iterable[bytes], after: int) -> Page:
+    """Steps 1 and 2: read a page's lines behind the cursor `after`."""
     records: dict[int, Record] = {}
+    failures: list[Failure] = []
     latest = after
     for line in lines:
         # 1. One of the three shapes.
         try:
             record = parse_record(line)
         except ValidationError:
-            yield Failure(None, "record-malformed", "", "not a signal, a tombstone or a withheld record")
+            failures.append(
+                Failure(None, "record-malformed", "", "not a signal, a tombstone or a withheld record")
+            )
             continue
         # 2. Strictly increasing.
         if record.seq <= latest:
-            yield Failure(record.seq, "seq-not-increasing", "seq", "not above the record before it")
+            failures.append(
+                Failure(record.seq, "seq-not-increasing", "seq", "not above the record before it")
+            )
             continue
         latest = record.seq
         records[record.seq] = record
+    return Page(records, tuple(failures), latest)
+
+
+def pair(page: Page, entries: Iterable[tuple[int, bytes]], community: str) -> Iterator[Pair | Failure]:
+    """Step 3: match a page's records with the log's entries, from the one behind the cursor to `page.last`."""
     for seq, raw in entries:
-        if (found := records.get(seq)) is not None:
+        if (found := page.records.get(seq)) is not None:
             yield Pair(found, raw)
             continue
         # 3. Nothing left out.
@@ -173,17 +188,6 @@ def pair(
             continue
         if entry.community == community:
             yield Failure(seq, "record-missing", "", "the log has this entry and the feed leaves it out")
-
-
-def last_seq(lines: Sequence[bytes], after: int) -> int:
-    """The highest sequence number on a page, or `after` when no line has a higher one."""
-    latest = after
-    for line in lines:
-        try:
-            latest = max(latest, parse_record(line).seq)
-        except ValidationError:
-            continue
-    return latest
 
 
 def check_all(work: tuple[Trust, Sequence[Pair | Failure]]) -> list[Outcome]:
@@ -270,7 +274,9 @@ def _entry(raw: bytes) -> ledger.Entry:
         raise Refused("entry-malformed", refused.field, refused.reason) from None
 
 
+@lru_cache(maxsize=4096)
 def _instant(text: str) -> int:
+    """RFC 3339 to Unix seconds. Cached: the records of one batch carry the same times."""
     try:
         return ledger.instant(text)
     except ValueError:

@@ -66,7 +66,11 @@ class HubError(Exception):
 
 
 class HubUnreachable(HubError):
-    """No answer, or one that broke off."""
+    """No answer, or one that broke off, however often it was asked for."""
+
+
+class BrokeOff(HubUnreachable):
+    """A streamed answer broke off behind its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,7 @@ class Transport:
 
         Raises:
             HubError: as `request`.
-            HubUnreachable: when the answer breaks off.
+            BrokeOff: when the answer breaks off.
         """
         response, _ = self._exchange(call, whole=False)
         rest = b""
@@ -199,7 +203,11 @@ class Transport:
                         "answer-invalid", "the hub sent an endless line", status=response.status_code
                     )
         except httpx2.RequestError as error:
-            raise self._unreachable(error) from None
+            raise BrokeOff(
+                "answer-cut-off",
+                f"an answer of {self.hub} broke off ({type(error).__name__})",
+                help_text="Run the same command again: nothing is counted twice.",
+            ) from None
         finally:
             response.close()
         if rest:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from tocsin_client.clock import Clock, system_clock
-from tocsin_client.feed import Failure, Outcome, Pair, Trust, check_all, last_seq, pair
+from tocsin_client.feed import Failure, Outcome, Page, Pair, Trust, check_all, pair, read_page
 from tocsin_client.http import HubError
 from tocsin_client.mirror_store import START, Applied, MirrorStore
 from tocsin_client.pool import Crashed, Workers
@@ -155,12 +155,13 @@ class Mirror:
         step.expired = self.store.expire(self._clock())
         with Workers(check_all, workers) as pool:
             trust = self._revisit(source, step, keep_going, limit, pool)
-            while lines := source.page(self.store.community, None if step.cursor < 0 else step.cursor, limit):
-                outcomes = self._verify(source, lines, trust, step.cursor, pool)
+            while lines := self._lines(source, step.cursor, limit):
+                page = read_page(lines, step.cursor)
+                outcomes = self._verify(source, page, trust, step.cursor, pool)
                 if any(isinstance(item, Failure) and item.code == "key-unknown" for item in outcomes):
                     trust = self._fetch_trust(source)
-                    outcomes = self._verify(source, lines, trust, step.cursor, pool)
-                self._apply(outcomes, lines, step, keep_going)
+                    outcomes = self._verify(source, page, trust, step.cursor, pool)
+                self._apply(outcomes, page.last, step, keep_going)
                 if on_page is not None:
                     on_page(step)
         self.store.stepped(self._clock())
@@ -190,42 +191,37 @@ class Mirror:
         span = self.store.withheld()
         if span is not None and _suspended(self.store.directory()) - _suspended(directory):
             after, last = span[0] - 1, span[1]
-            while after < last and (
-                lines := source.page(self.store.community, after if after >= 0 else None, limit)
-            ):
-                outcomes = self._verify(source, lines, trust, after, pool)
+            while after < last and (lines := self._lines(source, after, limit)):
+                page = read_page(lines, after)
+                outcomes = self._verify(source, page, trust, after, pool)
                 failures = [item for item in outcomes if isinstance(item, Failure)]
                 step.add(self.store.release(outcomes, self._clock()))
                 step.refused += failures
-                reached = last_seq(lines, after)
-                if failures and (not keep_going or reached == after):
+                if failures and (not keep_going or page.last == after):
                     raise VerificationFailed(failures[0])
-                after = reached
+                after = page.last
         self.store.remember(directory, source.policy())
         return trust
 
-    def _verify(
-        self,
-        source: Source,
-        lines: Sequence[bytes],
-        trust: Trust,
-        after: int,
-        pool: Pool,
-    ) -> list[Outcome]:
-        last = last_seq(lines, after)
-        entries = source.entries(after + 1, last) if last > after else iter(())
-        found = pair(lines, entries, trust.community, after)
-        if len(lines) < WORTH_WORKERS:
-            return check_all((trust, list(found)))
+    def _lines(self, source: Source, after: int, limit: int) -> list[bytes]:
+        return source.page(self.store.community, None if after < 0 else after, limit)
+
+    def _verify(self, source: Source, page: Page, trust: Trust, after: int, pool: Pool) -> list[Outcome]:
+        """Step 4: everything on a page as an outcome, the lines without a place first, then in the log's order."""
+        entries = source.entries(after + 1, page.last) if page.last > after else iter(())
+        found = pair(page, entries, trust.community)
+        outcomes: list[Outcome] = [*page.failures]
+        if len(page.records) < WORTH_WORKERS:
+            return outcomes + check_all((trust, list(found)))
         parts = iter(lambda: list(islice(found, CHUNK)), [])
-        outcomes: list[Outcome] = []
         for (_, part), checked in pool.map((trust, part) for part in parts):
             outcomes += check_all((trust, part)) if isinstance(checked, Crashed) else checked
         return outcomes
 
-    def _apply(self, outcomes: list[Outcome], lines: Sequence[bytes], step: Step, keep_going: bool) -> None:
+    def _apply(self, outcomes: list[Outcome], last: int, step: Step, keep_going: bool) -> None:
+        """Step 5, or the error that ends the step."""
         failures = [item for item in outcomes if isinstance(item, Failure)]
-        cursor = last_seq(lines, step.cursor)
+        cursor = last
         if failures and not keep_going:
             # What stands before the first failure in the log is sound. A failure without a place spoils the page.
             places = [item.seq for item in failures if item.seq is not None and item.seq > step.cursor]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tocsin_client.clock import Clock, system_clock
-from tocsin_client.http import Call, HubError, HubUnreachable, Transport
+from tocsin_client.http import BrokeOff, Call, HubError, Transport
 from tocsin_schemas import envelope, signals
 from tocsin_schemas.feed import DryRun, Receipt
 from tocsin_schemas.indicators import Indicator
@@ -124,15 +124,18 @@ def submit(
     tokens: Iterable[bytes],
     *,
     dry_run: bool = False,
+    max_lines: int = MAX_BATCH_LINES,
     on_progress: Progress | None = None,
 ) -> Iterator[Result]:
-    """Submit tokens in batches; yield one result each, in order. Tokens are taken as the batches need them.
+    """Submit tokens in batches of at most `max_lines`; yield one result each, in order.
+
+    Tokens are taken as the batches need them, so they may be signed on the way.
 
     Raises:
         HubError: when a whole batch is refused (its tokens were not processed: those after the last result).
-        HubUnreachable: when a batch broke off on every attempt; sending its tokens again is safe.
+        HubUnreachable: when there was no whole answer on any attempt; sending the same tokens again is safe.
     """
-    for batch in batches(tokens):
+    for batch in batches(tokens, max_lines=max_lines):
         yield from _deliver(transport, authorize, batch, dry_run)
         if on_progress is not None:
             on_progress(len(batch))
@@ -149,7 +152,7 @@ def _deliver(
         body=b"\n".join(batch) + b"\n",
         authorize=authorize,
     )
-    broken = HubUnreachable(
+    broken = BrokeOff(
         "answer-cut-off",
         "fewer results than lines",
         help_text="Send the same lines again: nothing is counted twice.",
@@ -157,7 +160,7 @@ def _deliver(
     for _ in range(BATCH_ATTEMPTS):
         try:
             results = [read_result(line) for line in transport.lines(call)]
-        except HubUnreachable as error:
+        except BrokeOff as error:
             broken = error
             continue
         if len(results) == len(batch):

@@ -21,13 +21,14 @@ from tocsin.config import Settings
 from tocsin.db import Clock, Database, system_clock
 from tocsin.ledger import routes as ledger_routes
 from tocsin.members import routes as members_routes
-from tocsin.members.oauth import OAuth
+from tocsin.members.oauth import TOKEN_PATH, OAuth
 from tocsin.members.service import Access
 from tocsin.signals import routes as signals_routes
 from tocsin.signals.pool import IngestPool
 from tocsin.signals.service.context import open_context
 from tocsin.web import health, problems
 from tocsin.web.middleware import Edge
+from tocsin.web.openapi import Documented
 
 DESCRIPTION = """
 Tocsin is a self-hosted hub through which vetted platforms exchange signed, hash-only abuse signals.
@@ -65,7 +66,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         ingest.stop()
         database.dispose()
 
-    app = FastAPI(
+    app = Documented(
+        models=signals_routes.SCHEMAS,
+        token_url=settings.issuer + TOKEN_PATH,
         title="Tocsin hub",
         version=version("tocsin"),
         summary="Signed, hash-only abuse signals.",

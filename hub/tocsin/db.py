@@ -5,10 +5,11 @@ a transaction takes the write lock at once (BEGIN IMMEDIATE); on PostgreSQL it r
 row orders the writers. A snapshot sees one state of the database and cannot write.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -21,12 +22,16 @@ from sqlalchemy import (
     Connection,
     Engine,
     Integer,
+    LargeBinary,
+    Select,
     Table,
     bindparam,
     cast,
     create_engine,
     event,
     func,
+    literal,
+    select,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import make_url
@@ -63,14 +68,27 @@ class UnitOfWork:
         return self.conn.dialect.name
 
     def among(self, column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
-        """`column` is one of `values`, however many there are; each goes to the driver as it is.
+        """`column` is one of `values`: numbers, or bytes of one length.
 
-        One array on PostgreSQL, where thousands of parameters cost more than the query; a list on SQLite.
+        However many they are, they travel as one or two parameters, since thousands cost more than the query: numbers
+        as an array or as JSON, bytes packed behind each other and cut apart by the database.
         """
-        bare = bindparam(None, list(values), type_=NullType(), expanding=self.dialect == "sqlite")
-        if self.dialect == "sqlite":
-            return column.in_(bare)
-        return column == func.any(cast(bare, ARRAY(column.type)))
+        listed = list(values)
+        if listed and isinstance(listed[0], bytes):
+            return self._among_packed(column, b"".join(listed), len(listed[0]))
+        if self.dialect == "postgresql":
+            return column == func.any(cast(literal(listed, NullType()), ARRAY(column.type)))
+        return column.in_(select(func.json_each(json.dumps(listed)).table_valued("value").c.value))
+
+    def _among_packed(self, column: Column[Any], packed: bytes, width: int) -> ColumnElement[bool]:
+        def cut(start: ColumnElement[Any]) -> Select[Any]:
+            return select(func.substr(literal(packed, LargeBinary()), start, width))
+
+        if self.dialect == "postgresql":
+            places = func.generate_series(1, len(packed), width).column_valued("start")
+            return column == func.any(func.array(cut(places).scalar_subquery()))
+        starts = json.dumps(list(range(1, len(packed), width)))
+        return column.in_(cut(func.json_each(starts).table_valued("value").c.value))
 
     def insert_rows(self, into: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many rows at once: one prepared statement on SQLite, COPY on PostgreSQL."""
@@ -95,13 +113,22 @@ class Database:
     """The hub's database.
 
     `url` is `sqlite:///path` or `postgresql://…`. `clock` gives Unix seconds and is the only source of time of every
-    use case. With `read_only`, every transaction is refused.
+    use case. With `read_only`, every transaction is refused. `turn` is a lock that processes share which write much to
+    one SQLite file: SQLite's own waiting looks again every tenth of a second, a lock wakes at once.
     """
 
-    def __init__(self, url: str, *, clock: Clock = system_clock, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock = system_clock,
+        read_only: bool = False,
+        turn: AbstractContextManager[Any] | None = None,
+    ) -> None:
         self.url = url
         self.clock = clock
         self.read_only = read_only
+        self._turn = turn or nullcontext()
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
 
@@ -115,7 +142,7 @@ class Database:
         if self.read_only:
             raise Refused("unavailable", "", "the hub is read-only")
         begin = {"tocsin_begin": "BEGIN IMMEDIATE"}
-        with self.engine.connect().execution_options(**begin) as conn, conn.begin():
+        with self._turn, self.engine.connect().execution_options(**begin) as conn, conn.begin():
             yield UnitOfWork(conn, self.clock())
 
     @contextmanager

@@ -34,9 +34,12 @@ def load(settings: Settings) -> HubKeys:
     Raises:
         Misconfigured: when a key is missing, of the wrong kind, or readable by others.
     """
-    token = _given(settings.token_key, settings.token_key_file) or _stored(settings, "token")
-    events = _given(settings.events_key, settings.events_key_file) or _stored(settings, "events")
-    return HubKeys(_read(token, "ES256", "token"), _read(events, "Ed25519", "events"))
+    token = _given(settings.token_key, settings.token_key_file)
+    events = _given(settings.events_key, settings.events_key_file)
+    return HubKeys(
+        token=_read(_stored(settings, "token") if token is None else token, "ES256", "token"),
+        events=_read(_stored(settings, "events") if events is None else events, "Ed25519", "events"),
+    )
 
 
 def ensure(settings: Settings) -> HubKeys:
@@ -77,7 +80,7 @@ def _stored(settings: Settings, name: str) -> str:
         raise Misconfigured(
             f"the hub has no {name} key", "run `tocsin-hub migrate`, which makes the hub's keys"
         ) from None
-    except PermissionError:
+    except OSError:
         raise Misconfigured(
             f"the {name} key cannot be read", f"run as the user that owns {path.parent}"
         ) from None

@@ -13,13 +13,13 @@ Rules (trust.md §3), each named in the reasons:
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.vocabulary import HUMAN_BASES, LIFTING_BASES, Band, Basis, EntryKind, Status, band
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """What the fold needs of one statement.
 
     `id` is the SHA-256 of the payload; `kind` how the hub logged it (a report that is not independent of the hub's own

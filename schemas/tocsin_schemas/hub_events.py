@@ -71,7 +71,7 @@ def verify_hub_event(token: bytes, keys: Mapping[str, AuthorKey]) -> HubEvent:
     Raises:
         Refused: with the code of the first check that fails.
     """
-    payload, key = open_token(token, keys)
+    _, payload, key = open_token(token, keys)
     try:
         claims = HubClaims.model_validate(load_object(payload, "payload"))
     except ValidationError:

@@ -9,10 +9,9 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.vocabulary import ENTRY_KINDS
@@ -20,13 +19,12 @@ from tocsin_schemas.vocabulary import ENTRY_KINDS
 BUNDLE_ENTRIES: Final = 256
 NONCE_BYTES: Final = 32
 _ENTRY: Final = re.compile(
-    rb'\{"community":"([a-z0-9][a-z0-9-]{0,62})","commitment":"([0-9a-f]{64})","kind":"([a-z-]{1,32})",'
+    rb'\{"commitment":"([0-9a-f]{64})","community":"([a-z0-9][a-z0-9-]{0,62})","kind":"([a-z-]{1,32})",'
     rb'"recorded_at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"\}'
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One log entry. `recorded_at` is Unix seconds, `commitment` 32 bytes."""
 
     community: str
@@ -37,7 +35,7 @@ class Entry:
     def encode(self) -> bytes:
         """The entry's bytes: JSON in the canonical form of RFC 8785 (members sorted, nothing to escape)."""
         return (
-            f'{{"community":"{self.community}","commitment":"{self.commitment.hex()}",'
+            f'{{"commitment":"{self.commitment.hex()}","community":"{self.community}",'
             f'"kind":"{self.kind}","recorded_at":"{rfc3339(self.recorded_at)}"}}'
         ).encode()
 
@@ -49,13 +47,16 @@ class Entry:
             Refused: `json-invalid` when they are not the canonical form of an entry.
         """
         match = _ENTRY.fullmatch(raw)
-        if match is None or match[3].decode() not in ENTRY_KINDS:
+        if match is None:
             raise Refused("json-invalid", "entry", "not a canonical log entry")
+        commitment, community, kind, at = (part.decode() for part in match.groups())
+        if kind not in ENTRY_KINDS:
+            raise Refused("json-invalid", "entry.kind", "not a kind of entry")
         try:
-            recorded_at = instant(match[4].decode())
+            recorded_at = instant(at)
         except ValueError:
             raise Refused("json-invalid", "entry.recorded_at", "not a point in time") from None
-        return cls(match[1].decode(), match[3].decode(), recorded_at, bytes.fromhex(match[2].decode()))
+        return cls(community, kind, recorded_at, bytes.fromhex(commitment))
 
 
 def new_nonce() -> bytes:
@@ -131,4 +132,8 @@ def instant(text: str) -> int:
     Raises:
         ValueError: for anything else.
     """
-    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    at = int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    if rfc3339(at) != text:
+        # strptime also takes single digits, and digits of other scripts.
+        raise ValueError("not the one spelling")
+    return at

@@ -27,6 +27,8 @@ class Policy(BaseModel):
     iat_future: Seconds = 60
     toe_past: Seconds = 30 * DAY
     """A report's observation must be this recent, so that an expired report cannot come back on old evidence."""
+    live_reports: int = 4
+    """How many live reports one author may have about one indicator: the first, and renewals on new evidence."""
     min_pdq_quality: int = 50
     signals_per_hour: int = 200_000
     """Default cap of one member; every line submitted counts."""

@@ -132,6 +132,8 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem(
         "renewal-without-evidence", 409, "You have reported this already", "Send a sighting or new evidence."
     ),
+    Problem("renewals-exhausted", 409, "You have renewed this as often as you may", "Let a report run out."),
+    Problem("dispute-repeated", 409, "You dispute this already", "Nothing to do: your dispute stands."),
     Problem("statement-unknown", 422, "No such live statement of yours", "Check its id in your receipt."),
     Problem("statement-gone", 410, "The signal was recorded and is gone", "Nothing to do: it was withdrawn."),
     Problem("indicator-unknown", 422, "Nobody has reported this indicator", "Report it, or check the value."),

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from tests.support.databases import Databases
 from tests.support.hub import LiveHub, in_own_process
 from tests.support.postgres import running
+from tocsin import migrations
 from tocsin.db import Database
 from tocsin.ledger import service as ledger
 from tocsin_schemas.ledger import Entry, commit, new_nonce
@@ -57,7 +58,10 @@ def hub_on(dialect: str, **settings: str) -> Iterator[LiveHub]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tocsin-bench-")))
         databases = Databases(folder, cache(lambda: stack.enter_context(running(durable=True))))
-        url = stack.enter_context(databases.fresh(dialect, folder))
+        url = stack.enter_context(databases.bare(dialect, folder))
+        database = Database(url)
+        migrations.upgrade(database)
+        database.dispose()
         data = folder / "hub"
         data.mkdir(mode=0o700)
         yield stack.enter_context(in_own_process(url, data, **settings))

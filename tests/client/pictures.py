@@ -1,6 +1,7 @@
 """Pictures made on the spot: benign, and different enough to tell apart."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,6 +25,6 @@ def flat(colour: tuple[int, int, int] = (90, 90, 90)) -> Image.Image:
     return Image.new("RGB", (256, 256), colour)
 
 
-def save(image: Image.Image, path: Path, **options: object) -> Path:
+def save(image: Image.Image, path: Path, **options: Any) -> Path:
     image.save(path, **options)
     return path

@@ -20,6 +20,7 @@ from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.ledger import Entry, commit, new_nonce, rfc3339
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.signals import Dispute, Event, Media, Report, Retraction
+from tocsin_schemas.vocabulary import MemberState
 
 DAY = 86_400
 FAR = 253402300799
@@ -46,7 +47,7 @@ class Member:
         self.issuer = f"https://{name}.example"
         self.group = group
         self.key = SigningKey.generate()
-        self.state = "active"
+        self.state: MemberState = "active"
         self.not_before = 0
         self.not_after = FAR
         self.revoked_at: int | None = None

@@ -3,10 +3,10 @@ from urllib.parse import parse_qs
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, OKPKey
 
 from tests.client.webserver import Answer, Asked, Web, serving
 from tests.support.clock import MovableClock
+from tests.support.parties import private
 from tocsin_client.auth import ASSERTION_TYPE, Tokens, assertion, discover
 from tocsin_client.http import HubError, Transport
 from tocsin_schemas.jwk import SigningKey
@@ -21,11 +21,10 @@ class Issuer:
         self.metadata = metadata
         self.token: dict[str, object] = {"token_type": "Bearer", "expires_in": 300}
         self.given = 0
-        self.web: Web | None = None
+        self.web = Web("", [])
         self.failures: list[Answer | None] = []
 
     def __call__(self, asked: Asked) -> Answer | None:
-        assert self.web is not None
         if asked.method == "GET":
             known = {"issuer": self.web.url, "token_endpoint": self.web.url + "/oauth/token"}
             return Answer(200, json.dumps({**known, **self.metadata}).encode())
@@ -35,7 +34,6 @@ class Issuer:
         return Answer(200, json.dumps({"access_token": f"t{self.given}", **self.token}).encode())
 
     def forms(self) -> list[dict[str, str]]:
-        assert self.web is not None
         posts = [asked for asked in self.web.asked if asked.method == "POST"]
         return [{name: value for name, (value,) in parse_qs(asked.body.decode()).items()} for asked in posts]
 
@@ -57,16 +55,20 @@ def transport(issuer: Issuer):
 @pytest.mark.parametrize("alg", ["Ed25519", "ES256"])
 def test_an_assertion_says_who_for_whom_and_not_for_long(alg: str) -> None:
     key = SigningKey.generate(alg)  # type: ignore[arg-type]  # parametrised words
-    public = OKPKey if alg == "Ed25519" else ECKey
+    public = private(key)
     text = assertion(CLIENT, key, "https://hub.example", 1000)
-    read = jwt.decode(text, public.import_key(key.public.jwk()), algorithms=[alg])
+    read = jwt.decode(text, public, algorithms=[alg])
     assert read.header == {"typ": "client-authentication+jwt", "alg": alg, "kid": key.public.kid}
     jti = read.claims.pop("jti")
     assert len(jti) == 32
-    assert read.claims == {"iss": CLIENT, "sub": CLIENT, "aud": "https://hub.example", "iat": 1000, "exp": 1060}
-    assert jti != jwt.decode(
-        assertion(CLIENT, key, "x", 1), public.import_key(key.public.jwk()), algorithms=[alg]
-    ).claims["jti"]
+    assert read.claims == {
+        "iss": CLIENT,
+        "sub": CLIENT,
+        "aud": "https://hub.example",
+        "iat": 1000,
+        "exp": 1060,
+    }
+    assert jti != jwt.decode(assertion(CLIENT, key, "x", 1), public, algorithms=[alg]).claims["jti"]
 
 
 def test_a_token_is_fetched_once_and_kept(issuer: Issuer, transport: Transport, clock: MovableClock) -> None:
@@ -77,7 +79,9 @@ def test_a_token_is_fetched_once_and_kept(issuer: Issuer, transport: Transport, 
     assert (form["grant_type"], form["client_assertion_type"]) == ("client_credentials", ASSERTION_TYPE)
 
 
-def test_it_is_renewed_30_seconds_before_its_end(issuer: Issuer, transport: Transport, clock: MovableClock) -> None:
+def test_it_is_renewed_30_seconds_before_its_end(
+    issuer: Issuer, transport: Transport, clock: MovableClock
+) -> None:
     tokens = Tokens(transport, CLIENT, SigningKey.generate(), clock=clock)
     tokens.authorization()
     clock.advance(269)
@@ -133,7 +137,9 @@ def test_an_oauth_error_is_an_error(issuer: Issuer, transport: Transport) -> Non
         ({"token_endpoint": None}, "answer-invalid"),
     ],
 )
-def test_metadata_must_be_the_hubs_own(issuer: Issuer, transport: Transport, metadata: dict, code: str) -> None:
+def test_metadata_must_be_the_hubs_own(
+    issuer: Issuer, transport: Transport, metadata: dict, code: str
+) -> None:
     issuer.metadata = metadata
     with pytest.raises(HubError) as caught:
         discover(transport)

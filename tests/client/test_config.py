@@ -20,9 +20,13 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_home_is_the_platforms_unless_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_home_is_the_platforms_unless_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("TOCSIN_HOME", raising=False)
-    assert Home.locate() == Home(platformdirs.user_config_path("tocsin"), platformdirs.user_data_path("tocsin"))
+    assert Home.locate() == Home(
+        platformdirs.user_config_path("tocsin"), platformdirs.user_data_path("tocsin")
+    )
     monkeypatch.setenv("TOCSIN_HOME", str(tmp_path / "env"))
     assert Home.locate() == Home(tmp_path / "env", tmp_path / "env")
     assert Home.locate(tmp_path / "given").config == tmp_path / "given"

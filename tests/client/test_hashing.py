@@ -21,8 +21,8 @@ def distance(a: Hashed, b: Hashed) -> int:
 
 
 def reference_pdq(image: Image.Image) -> str:
-    """PDQ as its paper describes it, in plain NumPy: luma, two box filters each way, 64 × 64 samples, 16 × 16 DCT
-    coefficients compared with their median; written as Meta's tools do, the last coefficient first."""
+    """PDQ as its paper describes it, in plain NumPy: luma, two box filters each way, 64 by 64 samples, 16 by
+    16 DCT coefficients compared with their median; written as Meta's tools do, the last coefficient first."""
     pixels = np.asarray(image.convert("RGB")).astype(np.float64)
     luma = pixels @ (0.299, 0.587, 0.114)
     for axis in (0, 1):
@@ -139,7 +139,9 @@ def test_damage_anywhere_never_raises(tmp_path: Path, suffix: str) -> None:
         assert hash_file(path).sha256 is not None
 
 
-def test_a_picture_that_claims_to_be_enormous_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_claims_to_be_enormous_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = save(landscape(5, 100, 50), tmp_path / "picture.png")
     monkeypatch.setattr(hashing, "MAX_PIXELS", 4999)
     assert hash_file(path).note == "picture-too-large"
@@ -192,4 +194,4 @@ def test_many_files_in_order_with_progress(tmp_path: Path) -> None:
 
 
 def test_every_note_has_words() -> None:
-    assert all(text and text[0].islower() or text.startswith("PDQ") for text in hashing.NOTES.values())
+    assert all((text and text[0].islower()) or text.startswith("PDQ") for text in hashing.NOTES.values())

@@ -38,9 +38,13 @@ def fail(n: int) -> int:
     raise ValueError(n)
 
 
+def where(_: int) -> int:
+    return os.getpid()
+
+
 def test_one_worker_is_this_process() -> None:
-    with Workers(lambda n: (n, os.getpid()), 1) as pool:
-        assert list(pool.map([1, 2])) == [(1, (1, os.getpid())), (2, (2, os.getpid()))]
+    with Workers(where, 1) as pool:
+        assert list(pool.map([1, 2])) == [(1, os.getpid()), (2, os.getpid())]
 
 
 def test_results_keep_the_order_of_the_items() -> None:

@@ -35,7 +35,9 @@ class TestCsv:
         assert found == [Row(2, {"indicators": f"{MD5} {PDQ}", "labels": "a b", "file": "x.jpg"})]
 
     def test_a_byte_order_mark_and_spaces_in_the_header_do_no_harm(self) -> None:
-        assert read(f"\ufeff indicators , basis\n{MD5},x", "csv") == [Row(2, {"indicators": MD5, "basis": "x"})]
+        assert read(f"\ufeff indicators , basis\n{MD5},x", "csv") == [
+            Row(2, {"indicators": MD5, "basis": "x"})
+        ]
 
     def test_an_unknown_column_is_named_by_its_place_only(self) -> None:
         with pytest.raises(Refused) as caught:
@@ -68,9 +70,18 @@ class TestCsv:
 
 class TestNdjson:
     def test_members_become_columns(self) -> None:
-        line = {"indicators": [MD5, PDQ], "pdq_quality": 90, "minor_suspected": True, "note": None, "basis": "x"}
+        line = {
+            "indicators": [MD5, PDQ],
+            "pdq_quality": 90,
+            "minor_suspected": True,
+            "note": None,
+            "basis": "x",
+        }
         assert read(json.dumps(line) + "\n\n", "ndjson") == [
-            Row(1, {"indicators": f"{MD5} {PDQ}", "pdq_quality": "90", "minor_suspected": "true", "basis": "x"})
+            Row(
+                1,
+                {"indicators": f"{MD5} {PDQ}", "pdq_quality": "90", "minor_suspected": "true", "basis": "x"},
+            )
         ]
         assert read('{"minor_suspected":false}', "ndjson") == [Row(1, {"minor_suspected": "false"})]
 
@@ -98,9 +109,9 @@ class TestNdjson:
 
 
 NAMES = sorted(COLUMNS)
-CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="\x85"), min_size=1).filter(
-    str.strip
-)
+CELLS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="\x85"), min_size=1
+).filter(str.strip)
 
 
 @settings(max_examples=200)
@@ -203,14 +214,23 @@ class TestDraft:
         assert draft(fields, NOW).report.artefact == Artefact(kind="lora")
 
     @pytest.mark.parametrize(
-        ("text", "seconds"), [("12h", 12 * 3600), ("90d", 90 * 86_400), ("8w", 56 * 86_400), ("2y", 730 * 86_400)]
+        ("text", "seconds"),
+        [("12h", 12 * 3600), ("90d", 90 * 86_400), ("8w", 56 * 86_400), ("2y", 730 * 86_400)],
     )
     def test_durations(self, text: str, seconds: int) -> None:
         assert draft(MEDIA | {"valid_for": text}, NOW).report.valid_until == NOW + seconds
 
     def test_defaults_fill_only_what_is_missing(self) -> None:
-        made = draft(MEDIA | {"tlp": "green", "basis": " "}, NOW, {"tlp": "red", "basis": "classifier", "valid_for": "1d"})
-        assert (made.report.tlp, made.report.basis, made.report.valid_until) == ("green", "classifier", NOW + 86_400)
+        made = draft(
+            MEDIA | {"tlp": "green", "basis": " "},
+            NOW,
+            {"tlp": "red", "basis": "classifier", "valid_for": "1d"},
+        )
+        assert (made.report.tlp, made.report.basis, made.report.valid_until) == (
+            "green",
+            "classifier",
+            NOW + 86_400,
+        )
 
     def test_a_lines_own_end_outdoes_a_default_of_the_other_kind(self) -> None:
         made = draft(MEDIA | {"valid_until": "2026-12-01T00:00:00Z"}, NOW, {"valid_for": "1d"})
@@ -239,12 +259,22 @@ class TestDraft:
             ({"pdq_quality": SECRET}, "claim-invalid", "pdq_quality"),
             ({"pdq_quality": "101"}, "claim-invalid", "pdq_quality"),
             ({"evidence": SECRET}, "claim-invalid", "evidence"),
-            ({"indicators": TOKEN, "minor_suspected": "maybe", "conduct": "x"}, "claim-invalid", "minor_suspected"),
+            (
+                {"indicators": TOKEN, "minor_suspected": "maybe", "conduct": "x"},
+                "claim-invalid",
+                "minor_suspected",
+            ),
             ({"indicators": TOKEN, "reviewers": "two"}, "claim-invalid", "reviewers"),
-            ({"indicators": "file-sha256:" + "a" * 64, "artefact_kind": SECRET}, "claim-invalid", "artefact_kind"),
+            (
+                {"indicators": "file-sha256:" + "a" * 64, "artefact_kind": SECRET},
+                "claim-invalid",
+                "artefact_kind",
+            ),
         ],
     )
-    def test_what_does_not_fit_is_refused_by_its_column(self, change: dict[str, str], code: str, field: str) -> None:
+    def test_what_does_not_fit_is_refused_by_its_column(
+        self, change: dict[str, str], code: str, field: str
+    ) -> None:
         with pytest.raises(Refused) as caught:
             draft(MEDIA | change, NOW)
         assert (caught.value.code, caught.value.field) == (code, field)

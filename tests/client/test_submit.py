@@ -122,20 +122,20 @@ class TestResults:
         assert Rejection(code="new-code", status=422).next == ""
         assert Rejection(code="new-code", status=422, help="Do this.").next == "Do this."
 
-    @pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b"null", b'{"code":1}', b'{"dry_run":false}', b"\xff"])
+    @pytest.mark.parametrize(
+        "line", [b"{", b"[]", b"{}", b"null", b'{"code":1}', b'{"dry_run":false}', b"\xff"]
+    )
     def test_anything_else_is_the_hubs_fault(self, line: bytes) -> None:
         with pytest.raises(HubError, match="answer-invalid"):
             read_result(line)
 
 
 class TestSubmit:
-    def test_results_come_in_order_with_progress(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(submission, "MAX_BATCH_LINES", 4)
-        monkeypatch.setattr(submission.batches, "__kwdefaults__", {"max_lines": 4, "max_bytes": 1000})
+    def test_results_come_in_order_with_progress(self) -> None:
         done: list[int] = []
         with serving(echo) as web, Transport(web.url) as transport:
             tokens = (b"%d" % n for n in range(10))
-            results = list(submit(transport, authorize, tokens, on_progress=done.append))
+            results = list(submit(transport, authorize, tokens, max_lines=4, on_progress=done.append))
         assert [result.seq for result in results if isinstance(result, Receipt)] == list(range(10))
         assert done == [4, 4, 2]
         first = web.asked[0]
@@ -148,7 +148,9 @@ class TestSubmit:
             list(submit(transport, authorize, [b"1"], dry_run=True))
         assert web.asked[0].path == "/v1/signals?dry_run=true"
 
-    @pytest.mark.parametrize("broken", [Answer(200, receipt(1) + b"\n" + receipt(2) + b"\n", cut=300), Answer(200, receipt(1))])
+    @pytest.mark.parametrize(
+        "broken", [Answer(200, receipt(1) + b"\n" + receipt(2) + b"\n", cut=300), Answer(200, receipt(1))]
+    )
     def test_a_broken_answer_sends_the_very_same_tokens_again(self, broken: Answer) -> None:
         good = Answer(200, receipt(1) + b"\n" + receipt(2) + b"\n")
         with serving(script(broken, broken, good)) as web, Transport(web.url) as transport:
@@ -164,13 +166,15 @@ class TestSubmit:
         assert "nothing is counted twice" in caught.value.help
 
     def test_more_results_than_lines_are_the_hubs_fault(self) -> None:
-        with serving(script(Answer(200, receipt(1) + b"\n" + receipt(2)))) as web, Transport(web.url) as transport:
+        with (
+            serving(script(Answer(200, receipt(1) + b"\n" + receipt(2)))) as web,
+            Transport(web.url) as transport,
+        ):
             with pytest.raises(HubError, match="more results"):
                 list(submit(transport, authorize, [b"1"]))
         assert len(web.asked) == 1
 
-    def test_tokens_are_taken_as_batches_need_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(submission.batches, "__kwdefaults__", {"max_lines": 2, "max_bytes": 1000})
+    def test_tokens_are_taken_as_batches_need_them(self) -> None:
         taken: list[int] = []
 
         def tokens() -> Iterator[bytes]:
@@ -179,7 +183,7 @@ class TestSubmit:
                 yield b"%d" % n
 
         with serving(echo) as web, Transport(web.url) as transport:
-            results = submit(transport, authorize, tokens())
+            results = submit(transport, authorize, tokens(), max_lines=2)
             next(results)
             assert taken == [0, 1, 2], "one ahead, to know that the batch is full"
             list(results)

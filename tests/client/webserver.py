@@ -39,7 +39,7 @@ def serving(script: Callable[[Asked], Answer | None]) -> Iterator[Web]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def answer(self) -> None:
+        def do_GET(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Asked(self.command, self.path, headers, self.rfile.read(size))
@@ -56,7 +56,7 @@ def serving(script: Callable[[Asked], Answer | None]) -> Iterator[Web]:
             self.wfile.write(answer.body[: answer.cut])
             self.close_connection = self.close_connection or answer.cut is not None
 
-        do_GET = do_POST = answer
+        do_POST = do_GET  # noqa: N815  # the library's name
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
             """Quiet."""

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.state import contents
+from tocsin import keys
 from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin.members.service import Members, NewKey
@@ -19,24 +20,25 @@ MOSAIC = "https://mosaic.example"
 
 @pytest.fixture
 def members(database: Database, settings: Settings) -> Members:
+    keys.ensure(settings)
     return Members(database, settings)
 
 
 def test_a_member_is_admitted_whole(members: Members, database: Database) -> None:
     community = members.add_community("child-safety")
-    keys = [SigningKey.generate(), SigningKey.generate("ES256")]
+    pair = [SigningKey.generate(), SigningKey.generate("ES256")]
     view = members.add_member(
         PIXEL,
         "platform",
         control_group="Aurora Holding",
-        keys=[NewKey(key.public) for key in keys],
+        keys=[NewKey(key.public) for key in pair],
         grants={"child-safety": (True, False)},
         scopes=["signals:read"],
         signals_per_hour=500,
     )
     assert view.org.issuer == PIXEL
     assert (view.org.state, view.org.member_class, view.org.signals_per_hour) == ("active", "platform", 500)
-    assert {key.public.kid for key in view.keys} == {key.public.kid for key in keys}
+    assert {key.public.kid for key in view.keys} == {key.public.kid for key in pair}
     assert view.clients[0].scopes == {"signals:read"}
     assert view.communities == (("child-safety", True, False),)
     assert members.list_members() == [view]
@@ -94,7 +96,9 @@ REFUSED: dict[str, tuple[Callable[[Members], object], str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_does_not_fit_is_refused_and_nothing_changes(members: Members, database: Database, case: str) -> None:
+def test_what_does_not_fit_is_refused_and_nothing_changes(
+    members: Members, database: Database, case: str
+) -> None:
     act, code, field = REFUSED[case]
     members.add_community("child-safety")
     members.add_member(PIXEL, "platform", keys=[NewKey(KEY.public)])
@@ -143,13 +147,15 @@ def test_a_cap_is_set_and_taken_back(members: Members) -> None:
 def test_rights_are_replaced_not_added(members: Members, database: Database) -> None:
     members.add_community("child-safety")
     org = members.add_member(PIXEL, "platform").org
-    for read, write in ((True, True), (True, False), (False, True)):
+    for read, write in ((True, True), (True, False), (False, True), (False, False)):
         members.grant(PIXEL, "child-safety", may_read=read, may_write=write)
         with database.snapshot() as uow:
             assert list(members.grants(uow, org.id).values()) == [(write, read)]
-    members.grant(PIXEL, "child-safety", may_read=False, may_write=False)
+    # What it signed before must still be verified, so its keys stay where followers find them.
     with database.snapshot() as uow:
-        assert members.grants(uow, org.id) == {}
+        directory = members.directory(uow, members.communities(uow)["child-safety"])
+    assert [member.issuer for member in directory.members] == [PIXEL]
+    assert members.communities_of(org.id) == []
 
 
 def test_a_read_only_hub_admits_nobody(database_url: str, settings: Settings) -> None:
@@ -175,7 +181,8 @@ STATEMENTS = {
     "owner": "UPDATE member_key SET organisation_id = 999",
     "scopes": "UPDATE client SET scopes = 'admin'",
     "no scopes": "UPDATE client SET scopes = ''",
-    "jti": "INSERT INTO assertion (client_id, jti, expires_at) SELECT client_id, CAST('short' AS {bytes}), 1 FROM client",
+    "jti": "INSERT INTO assertion (client_id, jti, expires_at) "
+           "SELECT client_id, CAST('short' AS {bytes}), 1 FROM client",
     "client": "INSERT INTO assertion (client_id, jti, expires_at) SELECT 'cl_x', public, 1 FROM member_key",
     "second community": "INSERT INTO community (slug, created_at) VALUES ('child-safety', 1)",
     "member of nothing": "INSERT INTO community_member (community_id, organisation_id, may_write, may_read) "

@@ -1,6 +1,7 @@
 """What makes a key, a client, a token good: decided without a database or a server."""
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from joserfc.jwk import OctKey, RSAKey
 from tests.support.clock import START
 from tests.support.parties import encode, private
 from tocsin.members import rules
+from tocsin_schemas import envelope
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.jwk import KeyAlg, SigningKey
 from tocsin_schemas.problems import Refused
@@ -37,9 +39,7 @@ def token(**changes: Any) -> str:
 def forged(members: dict[str, Any], alg: str = "none") -> str:
     """A token with a header that no library would make."""
     raw = rules.seal(TYP, {"sub": "cl_1"}, KEY).split(".")
-    import json
-
-    first = rules.encode(json.dumps({**header(), **members, "alg": alg}).encode()).decode()
+    first = envelope.encode(json.dumps({**header(), **members, "alg": alg}).encode()).decode()
     return ".".join([first, *raw[1:]])
 
 
@@ -272,7 +272,9 @@ def test_states_and_actions_lead_where_they_are_declared_to() -> None:
             with pytest.raises(Refused) as caught:
                 rules.next_state(state, action)
             assert caught.value.code == "conflict"
-    assert {state for state, _ in rules.TRANSITIONS} | set(rules.TRANSITIONS.values()) == set(rules.MEMBER_STATES)
+    assert {state for state, _ in rules.TRANSITIONS} | set(rules.TRANSITIONS.values()) == set(
+        rules.MEMBER_STATES
+    )
 
 
 def test_one_owner_has_one_id_however_it_is_written() -> None:
@@ -294,7 +296,14 @@ def test_a_good_issuer(issuer: str) -> None:
 
 @pytest.mark.parametrize(
     "issuer",
-    ["", "pixel.example", "http://pixel.example", "https://Pixel.example", "https://pixel.example/", "https://p\n"],
+    [
+        "",
+        "pixel.example",
+        "http://pixel.example",
+        "https://Pixel.example",
+        "https://pixel.example/",
+        "https://p\n",
+    ],
 )
 def test_a_bad_issuer(issuer: str) -> None:
     with pytest.raises(Refused) as caught:
@@ -302,8 +311,19 @@ def test_a_bad_issuer(issuer: str) -> None:
     assert code(caught) == ("claim-invalid", "issuer")
 
 
-@pytest.mark.parametrize(("slug", "good"), [("a", True), ("child-safety", True), ("a" * 63, True), ("", False),
-                                            ("-a", False), ("A", False), ("a" * 64, False), ("a\n", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("slug", "good"),
+    [
+        ("a", True),
+        ("child-safety", True),
+        ("a" * 63, True),
+        ("", False),
+        ("-a", False),
+        ("A", False),
+        ("a" * 64, False),
+        ("a\n", False),
+    ],
+)
 def test_the_name_of_a_community(slug: str, good: bool) -> None:
     if good:
         assert rules.check_slug(slug) == slug

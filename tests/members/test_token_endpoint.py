@@ -11,10 +11,13 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
 
-from tests.support.hub import Hub
+from tests.support.clock import MovableClock
+from tests.support.hub import Hub, in_process
 from tests.support.parties import Party, private
 from tests.support.state import contents
-from tocsin.members.service import NewKey
+from tocsin.config import Settings
+from tocsin.members.service import NewKey, forget
+from tocsin_schemas.envelope import decode, encode
 from tocsin_schemas.jwk import KeyAlg, SigningKey
 from tocsin_schemas.vocabulary import SCOPES
 
@@ -31,7 +34,9 @@ def test_a_client_gets_a_token_for_all_its_scopes(hub: Hub, alg: KeyAlg) -> None
     assert body == {"token_type": "Bearer", "expires_in": 300, "scope": "signals:read signals:submit"}
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Pragma"] == "no-cache"
-    assert hub.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"}).json()["issuer"] == party.issuer
+    assert (
+        hub.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"}).json()["issuer"] == party.issuer
+    )
 
 
 def test_the_token_is_one_that_another_library_accepts(hub: Hub) -> None:
@@ -86,7 +91,15 @@ def test_metadata_leads_to_every_endpoint(hub: Hub) -> None:
         assert metadata[f"{name}_endpoint_auth_signing_alg_values_supported"] == ["Ed25519", "EdDSA", "ES256"]
         form = party.form(**GRANT, token="none")
         assert hub.http.post(metadata[f"{name}_endpoint"], data=form).status_code == 200
-    assert hub.http.get(metadata["jwks_uri"]).json()["keys"][0].keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    assert hub.http.get(metadata["jwks_uri"]).json()["keys"][0].keys() == {
+        "kty",
+        "crv",
+        "x",
+        "y",
+        "kid",
+        "alg",
+        "use",
+    }
     resource = hub.http.get("/.well-known/oauth-protected-resource").json()
     assert resource == {
         "resource": hub.issuer,
@@ -111,8 +124,6 @@ def rs256(party: Party) -> str:
 
 def unsigned(party: Party) -> str:
     header, payload, _ = party.assertion().split(".")
-    from tocsin_schemas.envelope import decode, encode
-
     plain = decode(header.encode(), "header").replace(b"Ed25519", b"none")
     return f"{encode(plain).decode()}.{payload}."
 
@@ -122,26 +133,33 @@ def signal(party: Party) -> str:
     return party.assertion({"typ": "secevent+jwt"})
 
 
-def at(offset: int, name: str) -> Callable[[Party], str]:
-    def make(party: Party) -> str:
-        now = party.endpoint.clock()
-        times = {"iat": {"iat": now + offset, "exp": now + 30}, "exp": {"exp": now + offset}}
-        return party.assertion(**times[name])
+def issued(offset: int) -> Callable[[Party], str]:
+    return lambda p: p.assertion(iat=p.endpoint.clock() + offset, exp=p.endpoint.clock() + 30)
 
-    return make
+
+def ending(offset: int) -> Callable[[Party], str]:
+    return lambda p: p.assertion(exp=p.endpoint.clock() + offset)
 
 
 NEGATIVE: dict[str, tuple[Callable[[Party], str], str, str]] = {
     "wrong aud": (lambda p: p.assertion(aud="https://other.example"), "audience-unknown", "aud"),
-    "aud is the endpoint": (lambda p: p.assertion(aud=f"{p.endpoint.issuer}/oauth/token"), "audience-unknown", "aud"),
+    "aud is the endpoint": (
+        lambda p: p.assertion(aud=f"{p.endpoint.issuer}/oauth/token"),
+        "audience-unknown",
+        "aud",
+    ),
     "aud is a list of one": (lambda p: p.assertion(aud=[p.endpoint.issuer]), "audience-unknown", "aud"),
-    "aud is a list": (lambda p: p.assertion(aud=[p.endpoint.issuer, "https://o.example"]), "audience-unknown", "aud"),
+    "aud is a list": (
+        lambda p: p.assertion(aud=[p.endpoint.issuer, "https://o.example"]),
+        "audience-unknown",
+        "aud",
+    ),
     "aud is missing": (lambda p: p.assertion(aud=None), "claim-missing", "aud"),
-    "expired": (at(0, "exp"), "token-expired", "exp"),
-    "exp too far": (at(301, "exp"), "claim-invalid", "exp"),
+    "expired": (ending(0), "token-expired", "exp"),
+    "exp too far": (ending(301), "claim-invalid", "exp"),
     "exp is missing": (lambda p: p.assertion(exp=None), "claim-missing", "exp"),
-    "iat in the future": (at(61, "iat"), "iat-future", "iat"),
-    "iat too old": (at(-301, "iat"), "iat-too-old", "iat"),
+    "iat in the future": (issued(61), "iat-future", "iat"),
+    "iat too old": (issued(-301), "iat-too-old", "iat"),
     "iat is missing": (lambda p: p.assertion(iat=None), "claim-missing", "iat"),
     "jti is missing": (lambda p: p.assertion(jti=None), "claim-missing", "jti"),
     "iss is another": (lambda p: p.assertion(iss="someone"), "claim-invalid", "iss"),
@@ -179,7 +197,12 @@ def test_a_bad_assertion_is_refused_and_leaves_nothing(hub: Hub, case: str) -> N
     before = contents(hub.database)
     answer = hub.http.post("/oauth/token", data=party.form(assertion, **GRANT))
     body = answer.json()
-    assert (answer.status_code, body["error"], body["code"], body["field"]) == (400, "invalid_client", code, field)
+    assert (answer.status_code, body["error"], body["code"], body["field"]) == (
+        400,
+        "invalid_client",
+        code,
+        field,
+    )
     assert answer.headers["Cache-Control"] == "no-store"
     assert "access_token" not in body
     assert contents(hub.database) == before
@@ -216,8 +239,12 @@ def test_an_assertion_is_used_once(hub: Hub) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, "jti-reused")
     # Its jti belongs to this client: another may draw the same one.
     mosaic = hub.party("mosaic")
-    assert hub.http.post("/oauth/token", data=mosaic.form(mosaic.assertion(jti="a"), **GRANT)).status_code == 200
-    assert hub.http.post("/oauth/token", data=party.form(party.assertion(jti="a"), **GRANT)).status_code == 200
+    assert (
+        hub.http.post("/oauth/token", data=mosaic.form(mosaic.assertion(jti="a"), **GRANT)).status_code == 200
+    )
+    assert (
+        hub.http.post("/oauth/token", data=party.form(party.assertion(jti="a"), **GRANT)).status_code == 200
+    )
 
 
 def test_of_many_uses_at_once_only_one_wins(hub: Hub) -> None:
@@ -229,7 +256,9 @@ def test_of_many_uses_at_once_only_one_wins(hub: Hub) -> None:
     assert {answer.json().get("code") for answer in answers} == {None, "jti-reused"}
 
 
-@pytest.mark.parametrize("scope", ["admin", "signals:submit", "signals:read signals:submit", "", " ", "signals:read "])
+@pytest.mark.parametrize(
+    "scope", ["admin", "signals:submit", "signals:read signals:submit", "", " ", "signals:read "]
+)
 def test_a_scope_that_the_client_has_not_is_refused(hub: Hub, scope: str) -> None:
     party = hub.party("pixel", scopes=("signals:read",))
     answer = hub.http.post("/oauth/token", data=party.form(**GRANT, scope=scope))
@@ -246,7 +275,10 @@ FORMS: dict[str, tuple[Callable[[dict[str, str]], Any], str]] = {
     "another assertion type": (lambda form: {**form, "client_assertion_type": "saml"}, "invalid_client"),
     "a secret": (lambda _: {**GRANT, "client_id": "cl_1", "client_secret": "hunter2"}, "invalid_client"),
     "another client_id": (lambda form: {**form, "client_id": "cl_x"}, "invalid_client"),
-    "repeated grant type": (lambda form: {**form, "grant_type": ["client_credentials"] * 2}, "invalid_request"),
+    "repeated grant type": (
+        lambda form: {**form, "grant_type": ["client_credentials"] * 2},
+        "invalid_request",
+    ),
     "repeated assertion": (lambda form: {**form, "client_assertion": ["a", "b"]}, "invalid_request"),
 }
 
@@ -300,8 +332,6 @@ def test_a_revoked_client_gets_no_token(hub: Hub) -> None:
 
 
 def test_used_assertions_are_remembered_as_digests_until_they_are_of_no_use(hub: Hub) -> None:
-    from tocsin.members.service import forget
-
     party = hub.party("pixel")
     jti = secrets.token_hex(16)
     form = party.form(party.assertion(jti=jti), **GRANT)
@@ -314,3 +344,13 @@ def test_used_assertions_are_remembered_as_digests_until_they_are_of_no_use(hub:
     assert forget(hub.database) == 1
     assert contents(hub.database)["assertion"] == []
     assert hub.http.post("/oauth/token", data=form).json()["code"] == "token-expired"
+
+
+def test_a_read_only_hub_gives_no_tokens_and_says_so(settings: Settings, clock: MovableClock) -> None:
+    with in_process(settings, clock) as hub:
+        party = hub.party("pixel")
+    with in_process(settings.model_copy(update={"read_only": True}), clock) as replica:
+        party.endpoint = replica
+        answer = replica.http.post("/oauth/token", data=party.form(**GRANT))
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert replica.http.get("/readyz").status_code == 200

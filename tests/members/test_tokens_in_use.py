@@ -83,7 +83,10 @@ FORGED: dict[str, tuple[Callable[[Hub, Party], str], str]] = {
         ),
         "token-invalid",
     ),
-    "typ JWT": (lambda h, p: encode(header(hub_key(h), typ="JWT"), claims(h, p), hub_key(h)), "token-wrong-type"),
+    "typ JWT": (
+        lambda h, p: encode(header(hub_key(h), typ="JWT"), claims(h, p), hub_key(h)),
+        "token-wrong-type",
+    ),
     "for another hub": (
         lambda h, p: encode(header(hub_key(h)), {**claims(h, p), "aud": "https://o.example"}, hub_key(h)),
         "token-invalid",
@@ -201,7 +204,10 @@ def test_a_hint_of_the_tokens_type_changes_nothing(hub: Hub) -> None:
     for hint in ("access_token", "refresh_token", "saml"):
         answer = hub.http.post("/oauth/introspect", data=party.form(token=token, token_type_hint=hint))
         assert answer.json()["active"] is True
-    assert hub.http.post("/oauth/revoke", data=party.form(token=token, token_type_hint="saml")).status_code == 200
+    assert (
+        hub.http.post("/oauth/revoke", data=party.form(token=token, token_type_hint="saml")).status_code
+        == 200
+    )
     assert use(hub, token)[:2] == (401, "token-revoked")
 
 

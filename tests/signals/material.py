@@ -15,9 +15,19 @@ from tocsin_schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
-from tocsin_schemas.problems import REGISTRY
 from tocsin_schemas.problems import MEDIA_TYPE as PROBLEM_TYPE
-from tocsin_schemas.signals import Account, Artefact, Dispute, Event, Media, Outcome, Report, Retraction, Sighting
+from tocsin_schemas.problems import REGISTRY
+from tocsin_schemas.signals import (
+    Account,
+    Artefact,
+    Dispute,
+    Event,
+    Media,
+    Outcome,
+    Report,
+    Retraction,
+    Sighting,
+)
 from tocsin_schemas.vocabulary import Basis
 
 COMMUNITY = "child-safety"

@@ -41,8 +41,12 @@ def check_hub(database: Database, settings: Settings | None = None, *, since: in
     """
     with database.snapshot() as uow:
         size = _check_log(uow)
-        statements = {row.seq: row for row in _rows(uow, "SELECT * FROM statement WHERE seq >= :since", since)}
-        assert sorted(statements) == list(range(since, size)), "a statement for every entry, an entry for every one"
+        statements = {
+            row.seq: row for row in _rows(uow, "SELECT * FROM statement WHERE seq >= :since", since)
+        }
+        assert sorted(statements) == list(range(since, size)), (
+            "a statement for every entry, an entry for every one"
+        )
         _check_statements(uow, statements, since, None if settings is None else _hub_keys(settings))
         _check_observations(uow, statements, since)
         _check_retractions(uow)
@@ -89,7 +93,9 @@ class _Directory:
 
 
 def _directory(uow: UnitOfWork) -> _Directory:
-    issuers: dict[int, str] = {row.id: row.issuer for row in _rows(uow, "SELECT id, issuer FROM organisation")}
+    issuers: dict[int, str] = {
+        row.id: row.issuer for row in _rows(uow, "SELECT id, issuer FROM organisation")
+    }
     return _Directory(
         slugs={row.id: row.slug for row in _rows(uow, "SELECT id, slug FROM community")},
         issuers=issuers,
@@ -115,10 +121,14 @@ def _check_statements(
         entry = entries[seq]
         assert row.community_id in known.slugs, f"{seq}: no such community"
         said = (entry.community, entry.kind, entry.recorded_at)
-        assert said == (known.slugs[row.community_id], row.kind, row.recorded_at), f"{seq}: the entry says else"
+        assert said == (known.slugs[row.community_id], row.kind, row.recorded_at), (
+            f"{seq}: the entry says else"
+        )
         encoded = Entry(*said, bytes(entry.commitment))
         assert Entry.decode(encoded.encode()) == encoded, f"{seq}: not a canonical entry"
-        assert (row.author_id is None) == (row.kind == "expiry"), f"{seq}: only the hub's events have no author"
+        assert (row.author_id is None) == (row.kind == "expiry"), (
+            f"{seq}: only the hub's events have no author"
+        )
         assert row.author_id is None or row.author_id in known.issuers, f"{seq}: no such author"
         if row.gone is not None:
             assert (row.jws, row.nonce) == (None, None), f"{seq}: gone, and still readable"
@@ -139,13 +149,19 @@ def _check_signal(row: Row[Any], known: _Directory) -> None:
     verified = verify(bytes(row.jws), unrevoked)
     signal, event = verified.signal, verified.signal.event
     revoked_at = known.keys[verified.key.public.kid].revoked_at
-    assert revoked_at is None or min(signal.iat, row.recorded_at) <= revoked_at, f"{row.seq}: with a revoked key"
+    assert revoked_at is None or min(signal.iat, row.recorded_at) <= revoked_at, (
+        f"{row.seq}: with a revoked key"
+    )
     assert signal.iss == known.issuers[row.author_id], f"{row.seq}: signed by somebody else"
-    assert signal.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), f"{row.seq}: for somebody else"
+    assert signal.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), (
+        f"{row.seq}: for somebody else"
+    )
     digest = hashlib.sha256(payload_of(bytes(row.jws))).digest()
     assert (bytes(row.jti), bytes(row.digest)) == (signal.jti, digest), f"{row.seq}: not its identity"
     assert (row.iat, row.toe) == (signal.iat, signal.toe), f"{row.seq}: not its times"
-    assert row.kind == signal.kind or (signal.kind, row.kind) == ("report", "sighting"), f"{row.seq}: its kind"
+    assert row.kind == signal.kind or (signal.kind, row.kind) == ("report", "sighting"), (
+        f"{row.seq}: its kind"
+    )
     assert row.basis == (event.basis if isinstance(event, Report) else None), f"{row.seq}: not its basis"
     if isinstance(event, Report):
         assert row.expires_at <= event.valid_until, f"{row.seq}: outlives its author's word"
@@ -158,8 +174,12 @@ def _check_hub_event(row: Row[Any], known: _Directory, hub_keys: Mapping[str, Au
         claims = HubClaims.model_validate(signals.load_object(payload_of(token), "payload"))
     else:
         claims = verify_hub_event(token, hub_keys).claims
-    assert claims.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), f"{row.seq}: for somebody else"
-    assert (row.jti, row.digest, row.expires_at) == (None, None, None), f"{row.seq}: the hub's word has no end"
+    assert claims.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), (
+        f"{row.seq}: for somebody else"
+    )
+    assert (row.jti, row.digest, row.expires_at) == (None, None, None), (
+        f"{row.seq}: the hub's word has no end"
+    )
 
 
 def _check_observations(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int) -> None:
@@ -207,7 +227,9 @@ def _check_outbox(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: in
     for row in _rows(uow, "SELECT * FROM outbox WHERE last_seq >= :since", since):
         here = [s for s in by_community.get(row.community_id, []) if row.first_seq <= s <= row.last_seq]
         assert row.last_seq in here, f"{row.type}: ends at an entry of another community"
-        assert row.first_seq in here or row.first_seq < since, f"{row.type}: begins at an entry of another one"
+        assert row.first_seq in here or row.first_seq < since, (
+            f"{row.type}: begins at an entry of another one"
+        )
         covered.setdefault(row.type, Counter()).update(here)
     member = {seq for seq, row in statements.items() if row.author_id is not None}
     happened = {
@@ -241,7 +263,9 @@ def _check_expiry_days(uow: UnitOfWork) -> None:
 def _check_counters(uow: UnitOfWork, size: int) -> None:
     assert _rows(uow, "SELECT * FROM quota WHERE used < 0") == []
     assert all(row.seq < size for row in _rows(uow, "SELECT seq FROM delivery")), "delivered beyond the head"
-    assert all(row.seq <= size for row in _rows(uow, "SELECT seq FROM indicator_view")), "shown beyond the head"
+    assert all(row.seq <= size for row in _rows(uow, "SELECT seq FROM indicator_view")), (
+        "shown beyond the head"
+    )
 
 
 def _date(day: int) -> str:

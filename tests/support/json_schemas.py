@@ -1,20 +1,19 @@
 """The wire as JSON Schema 2020-12: one self-contained document for each thing that travels.
 
-Most of it comes from the models. What a model checks in code is added where JSON Schema can say it: which subject a kind
-of signal has, which body goes with which family, that nothing stands twice. schemas/README.md lists what it cannot say.
+Most of it comes from the models. What a model checks in code is added where JSON Schema can say it: which subject a
+kind of signal has, which body goes with which family, that nothing stands twice. schemas/README.md lists the rest.
 """
 
 from collections.abc import Iterator
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic.json_schema import GenerateJsonSchema
 
 from tocsin_schemas import feed, hub_events, indicators, signals
 from tocsin_schemas.indicators import FAMILY, Family
 from tocsin_schemas.policy import Policy
-from tocsin_schemas.problems import REGISTRY, TYPE_PREFIX
+from tocsin_schemas.published import problem_schema
 from tocsin_schemas.vocabulary import ENTRY_KINDS, EVENT_PREFIX, SignalKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -34,11 +33,8 @@ ANSWERS: Final[dict[str, tuple[str, Any]]] = {
 """Name of each answer of a hub, with its title and its type."""
 
 
-class _Wire(GenerateJsonSchema):
-    """Without a title on every member, and without pydantic's discriminator, which JSON Schema does not know."""
-
-    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
-        return _plain(super().generate(schema, mode))
+class _Plain(GenerateJsonSchema):
+    """Without a title on every member: it would only repeat the member's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -55,9 +51,9 @@ def documents() -> dict[str, dict[str, Any]]:
         "claims-expiry", "Claims of a hub's own event: expiry", _schema(hub_events.HubClaims)
     )
     for name, (title, kind_of) in ANSWERS.items():
-        found[name] = _titled(name, title, _schema(kind_of))
+        found[name] = _titled(name, title, _answer(kind_of))
     found["entry"] = _titled("entry", "Log entry", _entry())
-    found["problem"] = _titled("problem", "Problem document (RFC 9457)", _problem())
+    found["problem"] = _titled("problem", "Problem document (RFC 9457)", problem_schema())
     return found
 
 
@@ -66,22 +62,30 @@ def _titled(name: str, title: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schema(kind_of: Any) -> dict[str, Any]:
-    return TypeAdapter(kind_of).json_schema(schema_generator=_Wire)
+    schema: dict[str, Any] = TypeAdapter(kind_of).json_schema(schema_generator=_Plain)
+    for part in _parts(schema):
+        # OpenAPI's word; JSON Schema does not know it.
+        part.pop("discriminator", None)
+    return schema
 
 
-def _plain(schema: Any) -> Any:
-    """Drop `discriminator`; a member with a default of its own is one that is always sent."""
-    if isinstance(schema, list):
-        return [_plain(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    plain = {name: _plain(value) for name, value in schema.items() if name != "discriminator"}
-    members = plain.get("properties")
-    if isinstance(members, dict):
+def _answer(kind_of: Any) -> dict[str, Any]:
+    """What a hub says: a member with a default of its own is always sent."""
+    schema = _schema(kind_of)
+    for part in _parts(schema):
+        members = part.get("properties", {})
         sent = [name for name, member in members.items() if "default" in member]
-        if sent or "required" in plain:
-            plain["required"] = sorted({*plain.get("required", ()), *sent})
-    return plain
+        if sent:
+            part["required"] = [*part.get("required", ()), *sent]
+    return schema
+
+
+def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every object inside a schema, itself included."""
+    if isinstance(schema, dict):
+        yield schema
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _parts(part)
 
 
 def _event(model: type[BaseModel]) -> dict[str, Any]:
@@ -168,29 +172,9 @@ def _entry() -> dict[str, Any]:
             "community": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
             "commitment": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "kind": {"enum": list(ENTRY_KINDS)},
-            "recorded_at": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
+            "recorded_at": _schema(feed.Timestamp),
         },
         "required": ["community", "commitment", "kind", "recorded_at"],
-        "additionalProperties": False,
-    }
-
-
-def _problem() -> dict[str, Any]:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "description": "Why something was refused. It never repeats what was sent.",
-        "properties": {
-            "type": {"type": "string", "pattern": f"^{TYPE_PREFIX}[a-z0-9-]+$"},
-            "title": text,
-            "status": {"type": "integer", "enum": sorted({problem.status for problem in REGISTRY.values()})},
-            "code": {"enum": sorted(REGISTRY)},
-            "field": text | {"description": "Where: a path of member names."},
-            "detail": text | {"description": "Why."},
-            "help": text | {"description": "What the caller can do next."},
-            "instance": {"type": "string", "pattern": "^urn:tocsin:request:"},
-        },
-        "required": ["type", "title", "status", "code"],
         "additionalProperties": False,
     }
 

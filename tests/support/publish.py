@@ -1,7 +1,7 @@
 """Write what is published from the Python: JSON Schemas, the OpenAPI document and the test vectors.
 
-    python -m tests.support.publish            write the files below schemas/
-    python -m tests.support.publish --check    say which of them are stale; exit 1 if any is
+python -m tests.support.publish            write the files below schemas/
+python -m tests.support.publish --check    say which of them are stale; exit 1 if any is
 """
 
 import argparse

@@ -42,6 +42,9 @@ class Tocsin(click.Group):
         extra["standalone_mode"] = False
         try:
             code = super().main(words, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = NOT_READY
         except (
             click.ClickException, click.Abort, NotReady, Refused, HubError, VerificationFailed, Moved, OSError,
             sqlite3.Error,
@@ -135,7 +138,7 @@ def cli() -> None:
     \b
     First steps:
       tocsin keys new                                  make your signing key
-      tocsin login --hub URL --issuer URL              check it against the hub
+      tocsin login --hub URL --issuer URL --client-id ID
       tocsin follow                                    mirror and verify what members report
       tocsin match pictures/*.jpg                      compare your files with it, offline
       tocsin report bad.jpg --label … --basis …        report what you found

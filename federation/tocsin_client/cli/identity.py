@@ -54,7 +54,9 @@ keys.add_command(keys_show)
 @command("login")
 @click.option("--hub", required=True, metavar="URL", help="The hub's base URL.")
 @click.option("--issuer", required=True, metavar="URL", help="Your organisation's issuer URL, as registered.")
-@click.option("--client-id", metavar="ID", help="Your OAuth client; by default your issuer.")
+@click.option(
+    "--client-id", required=True, metavar="ID", help="Your OAuth client, as the hub's operator named it."
+)
 @click.option("--key", type=_FILE, help="Your private key; by default the only one in your keys folder.")
 @click.option("--community", metavar="SLUG", help="The community you work in; by default your only one.")
 @click.option("--ca", type=_FILE, help="The certificate of a private CA that the hub uses.")
@@ -62,7 +64,7 @@ def login(
     console: Console,
     hub: str,
     issuer: str,
-    client_id: str | None,
+    client_id: str,
     key: Path | None,
     community: str | None,
     ca: Path | None,
@@ -71,12 +73,12 @@ def login(
 
     \b
     Example:
-      tocsin login --hub https://hub.example --issuer https://pixel.example --community child-safety
+      tocsin login --hub https://hub.example --issuer https://pixel.example --client-id cl_… --community child-safety
     """
     profile = Profile(
         hub=base_url(hub),
         issuer=issuer,
-        client_id=client_id or issuer,
+        client_id=client_id,
         key=(key or console.home.only_key()).absolute(),
         community=community or "",
         ca=None if ca is None else ca.absolute(),

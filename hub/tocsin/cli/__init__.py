@@ -61,48 +61,11 @@ def serve(host: str | None, port: int | None) -> None:
     An empty SQLite database gets its schema at once; on PostgreSQL run `tocsin-hub migrate` first. Without
     TOCSIN_ISSUER the hub's public address is the loopback address it listens on.
     """
-    from tocsin import keys, telemetry
-    from tocsin.app import create_app
-    from tocsin.jobs import metronome
-
     settings = load_settings()
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given)
-    listener = _listen(settings)
-    settings = _addressed(settings, listener.getsockname()[1])
-    telemetry.setup_logging(settings.log_level)
-    hub_keys = keys.ensure(settings)
-    with opened(settings):
-        app = create_app(settings)
-    address = _url(settings.host, settings.port)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="on",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        ),
-        lambda: emit(
-            {"issuer": settings.issuer, "address": address},
-            f"Serving {settings.issuer} on {address} (Ctrl-C ends it)",
-        ),
-    )
-    # The server hands a signal on when it has ended; by then there is nothing left to interrupt.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    scheduler = None
-    if settings.run_jobs and not settings.read_only:
-        scheduler = metronome.start(app.state.signals, hub_keys)
-    try:
-        server.run(sockets=[listener])
-    finally:
-        if scheduler is not None:
-            scheduler.shutdown()
-    if not server.started:
-        raise Failed("the hub did not start", "the log lines above say why")
+    with _listen(settings) as listener:
+        _serve(_addressed(settings, listener.getsockname()[1]), listener)
 
 
 @main.command()
@@ -208,7 +171,7 @@ def run_job(name: str, now: int | None) -> None:
 
 
 @main.command()
-@click.option("--keep", is_flag=True, help="Keep the folder that the demo worked in, and say where it is.")
+@click.option("--keep", is_flag=True, help="Leave the hub running at the end, for a look around.")
 def demo(keep: bool) -> None:
     """Three members and one hub, end to end, on this machine. Exit code 1 if anything is not as it should be."""
     from tocsin import demo as story
@@ -227,6 +190,46 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    from tocsin import keys, telemetry
+    from tocsin.app import create_app
+    from tocsin.jobs import metronome
+
+    telemetry.setup_logging(settings.log_level)
+    hub_keys = keys.ensure(settings)
+    with opened(settings):
+        app = create_app(settings)
+    address = _url(settings.host, settings.port)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        ),
+        lambda: emit(
+            {"issuer": settings.issuer, "address": address},
+            f"Serving {settings.issuer} on {address} (Ctrl-C ends it)",
+        ),
+    )
+    # The server hands a signal on when it has ended; by then there is nothing left to interrupt.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    scheduler = None
+    if settings.run_jobs and not settings.read_only:
+        scheduler = metronome.start(app.state.signals, hub_keys)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        if scheduler is not None:
+            scheduler.shutdown()
+    if not server.started:
+        raise Failed("the hub did not start", "the log lines above say why")
 
 
 def _listen(settings: Settings) -> socket.socket:

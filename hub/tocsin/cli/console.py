@@ -15,6 +15,13 @@ from tocsin_schemas.ledger import instant
 from tocsin_schemas.problems import REGISTRY
 
 _JSON: Final = "tocsin.json"
+# The registry advises those who call over HTTP; an operator has other means.
+_LISTS: Final = "`tocsin-hub member list` and `tocsin-hub community list` show what there is"
+_ADVICE: Final = {
+    "claim-invalid": "`--help` shows what is expected",
+    "not-found": _LISTS,
+    "conflict": _LISTS,
+}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -55,11 +62,13 @@ class Failed(click.ClickException):
 
     def __init__(self, message: str, advice: str, code: str = "misconfigured", field: str = "") -> None:
         super().__init__(message)
+        # Click shows it when the command's context is gone.
+        self.as_json = wants_json()
         self.document = {"code": code, "field": field, "detail": message, "help": advice}
 
     def show(self, file: Any = None) -> None:
         """Print it to stderr."""
-        if wants_json():
+        if self.as_json:
             click.echo(json.dumps({"error": self.document}), file=file, err=True)
             return
         where = f"{self.document['field']}: " if self.document["field"] else ""
@@ -78,8 +87,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Refused as error:
             problem = REGISTRY[error.code]
-            # On the wire this code points to the schema of events; here it is an option that does not fit.
-            advice = "`--help` shows what is expected" if error.code == "claim-invalid" else problem.help
+            advice = _ADVICE.get(error.code, problem.help)
             raise Failed(error.reason or problem.title, advice, error.code, error.field) from None
         except Misconfigured as error:
             raise Failed(error.what, error.advice) from None
@@ -146,9 +154,7 @@ class Instant(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
-        if isinstance(value, int):
-            return value
         try:
-            return instant(value)
+            return instant(str(value))
         except ValueError:
             self.fail("write it like 2026-11-22T12:00:00Z", param, ctx)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Final, get_args
+from typing import Any, Final, get_args
 
 import click
 
@@ -25,15 +25,13 @@ class JwkFile(click.ParamType[PublicKey]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> PublicKey:
         """Read it."""
-        if isinstance(value, PublicKey):
-            return value
-        file: IO[str] = click.File().convert(value, param, ctx)
         try:
-            found = json.load(file)
-        except ValueError:
+            with click.open_file(value) as file:
+                found = json.load(file)
+        except (OSError, ValueError):
             found = None
         if not isinstance(found, dict):
-            self.fail("is not a JWK in JSON; `tocsin keys show` prints one", param, ctx)
+            self.fail("not a file with a JWK; `tocsin keys show` prints one", param, ctx)
         return public_key(found)
 
 
@@ -200,10 +198,11 @@ def key_add(issuer: str, public: PublicKey, not_before: int | None, days: int) -
 
 
 @key.command("revoke")
-@click.argument("kid")
+@click.option("--kid", required=True, help="The key's id, as `member list` shows it.")
 @json_option
 def key_revoke(kid: str) -> None:
-    """Revoke a key at once and for good. `member list` shows each key's id."""
+    """Revoke a key at once and for good: for signals, for signing in, and for tokens it obtained."""
+    # An option and no argument, because one thumbprint in 64 begins with a dash.
     with _members() as service:
         service.revoke_key(kid)
     emit({"kid": kid, "revoked": True}, "Revoked")
@@ -268,7 +267,10 @@ def community_list() -> None:
 @click.argument("rights", type=click.Choice(tuple(RIGHTS)))
 @json_option
 def community_grant(slug: str, issuer: str, rights: str) -> None:
-    """Say what a member may do in a community: r, w, rw, or none to take it out."""
+    """Say what a member may do in a community: r, w, rw, or none.
+
+    A member without rights stays in the directory: what it signed before must still be verified.
+    """
     may_read, may_write = RIGHTS[rights]
     with _members() as service:
         service.grant(issuer, slug, may_read=may_read, may_write=may_write)
@@ -325,4 +327,4 @@ def _client_line(item: ClientView) -> str:
 
 
 def _rights(read: bool, write: bool) -> str:
-    return ("r" if read else "") + ("w" if write else "")
+    return next(name for name, pair in RIGHTS.items() if pair == (read, write))

@@ -182,9 +182,6 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib ships no types
         self.authenticated = authenticated
         self.client_id = authenticated.client.client_id
 
-    def get_client_id(self) -> str:
-        return self.client_id
-
     def get_allowed_scope(self, scope: str | None) -> str:
         try:
             granted = rules.grant_scopes(scope, self.authenticated.client.scopes)

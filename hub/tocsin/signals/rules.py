@@ -6,8 +6,7 @@ that a client may retry after any failure; only then are time, audience and cont
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from tocsin_schemas.fold import Standing, Statement, fold
 from tocsin_schemas.indicators import Indicator, degenerate_pdq
@@ -32,8 +31,7 @@ BENIGN: Final[frozenset[Indicator]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
+class Prior(NamedTuple):
     """What the hub recorded under the same issuer and jti."""
 
     seq: int
@@ -41,16 +39,14 @@ class Prior:
     gone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The statement a retraction names: its id, and when it would have expired."""
 
     digest: bytes
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the hub knows when it decides about one signal.
 
     `may_write` is None when the audience is no community of this hub. `statements` are the live ones about any of the
@@ -69,8 +65,7 @@ class Known:
     target: Target | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(NamedTuple):
     """Record it. `kind` is how the log counts it, `status` what the indicator becomes."""
 
     kind: EntryKind
@@ -79,8 +74,7 @@ class Admit:
     quarantine: QuarantineCode | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(NamedTuple):
     """The hub has this very signal, as entry `seq`."""
 
     seq: int
@@ -105,10 +99,14 @@ def admit(signal: Signal, digest: bytes, policy: Policy, known: Known, now: int)
         return Refused("toe-invalid", "toe", "after the signal was issued")
     if signal.kind == "retraction":
         return _admit_retraction(policy, known, now)
-    if isinstance(signal.event, Report):
-        return _admit_report(signal, signal.event, digest, policy, known, now)
+    if signal.report is not None:
+        return _admit_report(signal, signal.report, digest, policy, known, now)
     if not any(s.kind == "report" for s in known.statements):
         return Refused("indicator-unknown", "sub_id", "no live report of it in this community")
+    if signal.kind == "dispute" and any(
+        s.kind == "dispute" and s.author == signal.iss for s in known.statements
+    ):
+        return Refused("dispute-repeated", "sub_id", "a live dispute of this author is on record")
     return _settle(signal, digest, signal.kind, None, policy, known, now)
 
 
@@ -174,6 +172,9 @@ def _admit_report(
                 "events.report.evidence",
                 "a renewal needs a later toe and evidence not given before",
             )
+    if sum(s.kind == "report" and s.author == signal.iss for s in known.statements) >= policy.live_reports:
+        reason = f"{policy.live_reports} live reports of one author are the limit"
+        return Refused("renewals-exhausted", "sub_id", reason)
     code = quarantine_code(signal, report, policy)
     # Independence: whoever was shown it first by this hub has seen it again, not found it (trust.md §3).
     kind: EntryKind = "sighting" if known.delivered else "report"
@@ -190,15 +191,15 @@ def _settle(
     now: int,
 ) -> Admit:
     """Fold the statement in, and fix its life: the author's own date or the policy's cap, whichever is earlier."""
-    basis = signal.event.basis if isinstance(signal.event, Report) else None
+    report = signal.report
     status: Status
     if known.statements or kind != "report":
         # Its own expiry is not fixed yet; while it is being admitted it is alive.
+        basis = None if report is None else report.basis
         own = Statement(digest, kind, signal.iss, known.group, signal.iat, now + 1, basis, code is None)
         status = standing((*known.statements, own), now, policy).status
     else:
         status = "candidate" if code is None else "quarantined"
     counted = "sighting" if kind == "sighting" else signal.kind
     cap = now + lifetime(policy, counted, signal.indicators[0].family, status)
-    stated = signal.event.valid_until if isinstance(signal.event, Report) else cap
-    return Admit(kind, status, min(stated, cap), code)
+    return Admit(kind, status, cap if report is None else min(report.valid_until, cap), code)

@@ -30,7 +30,7 @@ class Actor:
 
 
 Authenticate = Callable[[str], Actor]
-"""Turns an access token into an Actor, or raises `Refused`."""
+"""Turns an access token into an Actor, or raises `Refused` with a `token-…` code."""
 
 
 def require(scope: Scope | None, *, suspended: bool = False) -> Callable[[Request], Actor]:
@@ -52,8 +52,6 @@ def require(scope: Scope | None, *, suspended: bool = False) -> Callable[[Reques
         try:
             caller = authenticate(token)
         except Refused as error:
-            if not error.code.startswith("token-"):
-                raise
             challenge = f'Bearer error="invalid_token", error_description="{error.reason}", {metadata}'
             raise Challenged(error.code, "authorization", error.reason, challenge) from None
         request.state.actor = caller

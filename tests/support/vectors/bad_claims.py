@@ -269,6 +269,10 @@ def _rules() -> Made:
     for name in ACCOUNT:
         body = account_report(account={k: v for k, v in ACCOUNT.items() if k != name})
         yield f"account-without-{name}", "claim-missing", f"{at}.account.{name}", said("report", body, EMAIL)
+    for no_boolean in ("true", 1, None):
+        body = account_report(account={**ACCOUNT, "minor_suspected": no_boolean})
+        at_minor = f"{at}.account.minor_suspected"
+        yield f"minor-suspected-{no_boolean}", "claim-invalid", at_minor, said("report", body, EMAIL)
     withdrawn = {"reason": "error"}
     yield "retraction-of-an-indicator", "claim-invalid", "sub_id", said("retraction", withdrawn, MD5)
     yield (

@@ -66,7 +66,7 @@ Made = Iterator[tuple[str, str, str, str]]
 def _shapes() -> Made:
     first, second, third = parts()
     flattened = compact({"protected": first, "payload": second, "signature": third}).decode()
-    yield "one-byte-too-long", "envelope-too-large", "", seal(spaced(PAYLOAD, 8193))
+    yield "one-byte-too-long", "envelope-too-large", "", seal(spaced(PAYLOAD, 8192)) + "A"
     yield "empty", "envelope-malformed", "", ""
     yield "no-signature-part", "envelope-malformed", "", f"{first}.{second}"
     yield "five-parts", "envelope-malformed", "", f"{first}.{second}.{third}.{second}.{third}"

@@ -89,7 +89,7 @@ def claims(name: str, kind: str, body: Any, *texts: str, **members: Any) -> dict
     }
 
 
-def _bodies() -> dict[str, dict[str, Any]]:
+def bodies() -> dict[str, dict[str, Any]]:
     """Name to claims of what must be accepted under any key of pixel.example."""
     made: dict[str, dict[str, Any]] = {}
 
@@ -132,6 +132,8 @@ def _bodies() -> dict[str, dict[str, Any]]:
         account_report(basis="classifier", account={**ACCOUNT, "reviewers": 0, "attempts": "5-9"}),
         EMAIL,
     )
+    minor = {**ACCOUNT, "minor_suspected": True}
+    add("report-account-of-a-minor", "report", account_report(account=minor), EMAIL)
     add("sighting", "sighting", {"detection_context": "hosting", "count": "2-4"}, MD5)
     add("sighting-aliases", "sighting", {"detection_context": "upload", "count": "10+"}, MD5, SHA256)
     add("dispute", "dispute", {"reason": "parent_or_medical", "basis": "human_reviewed"}, MD5)
@@ -187,18 +189,18 @@ def spaced(payload: bytes, size: int) -> bytes:
 
 def document() -> dict[str, Any]:
     vectors = []
-    for name, said in _bodies().items():
+    for name, said in bodies().items():
         payload = compact(said)
         vectors.append(_vector(name, "Ed25519", seal(payload), payload, said, ED))
     for name in ("report-pdq", "report-aliases", "sighting", "dispute", "retraction", "outcome"):
-        said = _bodies()[name]
+        said = bodies()[name]
         payload = compact(said)
         token = seal(payload, ES)
         vectors.append(_vector(f"{name}-es256", "ES256, RFC 6979", token, payload, said, ES))
         if name == "report-pdq":
             says = "The (r, n-s) twin of report-pdq-es256: valid, and the same statement"
             vectors.append(_vector(f"{name}-es256-twin", says, twin(token), payload, said, ES))
-    said = _bodies()["report-md5"]
+    said = bodies()["report-md5"]
     payload = compact(said)
     eddsa = compact({**ED.header, "alg": "EdDSA"})
     vectors.append(

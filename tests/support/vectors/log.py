@@ -36,9 +36,9 @@ ROOTS: Final = (
 NONCE: Final = hashlib.sha256(b"Tocsin test vectors, nonce").digest()
 JWS: Final = seal(compact(claims("logged", "report", report(), MD5)))
 ENTRY: Final = (
-    '{"community":"%s","commitment":"%s","kind":"%s","recorded_at":"%s"}'  # the members in ascending order
+    '{"commitment":"%s","community":"%s","kind":"%s","recorded_at":"%s"}'  # ascending: "commi" before "commu"
 )
-SHORT: Final = ENTRY % ("a", "0" * 64, "report", "1970-01-01T00:00:00Z")
+SHORT: Final = ENTRY % ("0" * 64, "a", "report", "1970-01-01T00:00:00Z")
 
 
 def _ninth_root() -> str:
@@ -57,7 +57,7 @@ def _entries() -> list[dict[str, Any]]:
         ("a-b", "outcome", 1709210096, "2024-02-29T12:34:56Z"),
         ("z9", "expiry", 951782400, "2000-02-29T00:00:00Z"),
     ):
-        entry = ENTRY % (community, commitment, kind, text)
+        entry = ENTRY % (commitment, community, kind, text)
         found.append(
             {
                 "entry": entry,
@@ -76,7 +76,7 @@ def _refused() -> list[dict[str, str]]:
         for why, entry in (
             ("empty", ""),
             ("white space", SHORT.replace(":", ": ", 1)),
-            ("another order", SHORT.replace('"community":"a",', "").replace("}", ',"community":"a"}')),
+            ("community first", SHORT.replace('"community":"a",', "").replace("{", '{"community":"a",')),
             ("a member more", SHORT.replace("}", ',"note":"x"}')),
             ("a member less", SHORT.replace('"kind":"report",', "")),
             ("a line feed behind", SHORT + "\n"),

@@ -156,7 +156,7 @@ class Members:
             return self._community(uow, slug)
 
     def grant(self, issuer: str, slug: str, *, may_read: bool, may_write: bool) -> None:
-        """Say what a member may do in a community; neither takes it out.
+        """Say what a member may do in a community; without any right it stays in the directory.
 
         Raises:
             Refused: `not-found` for an unknown member or community.
@@ -177,7 +177,7 @@ class Members:
     # --- what a member sees
 
     def communities_of(self, org_id: int) -> list[CommunityView]:
-        """The communities a member has a part in."""
+        """The communities a member may read or write in."""
         with self._database.snapshot() as uow:
             return self.community_views(uow, org_id)
 
@@ -213,7 +213,7 @@ class Members:
         return {row.community_id: (row.may_write, row.may_read) for row in rows}
 
     def community_views(self, uow: UnitOfWork, org_id: int) -> list[CommunityView]:
-        """The communities a member has a part in, as it sees them."""
+        """The communities a member may read or write in, as it sees them."""
         return [
             CommunityView(
                 community=row.slug,
@@ -222,6 +222,7 @@ class Members:
                 may_write=row.may_write,
             )
             for row in store.memberships(uow, organisation_id=org_id)
+            if row.may_read or row.may_write
         ]
 
     def directory(self, uow: UnitOfWork, community: Community) -> Directory:

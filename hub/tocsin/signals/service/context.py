@@ -1,6 +1,8 @@
 """What every use case of signals is given."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from tocsin.config import Settings
 from tocsin.db import Clock, Database, system_clock
@@ -23,7 +25,9 @@ class Context:
         return audience[len(prefix) :] if audience.startswith(prefix) else ""
 
 
-def open_context(settings: Settings, clock: Clock = system_clock) -> Context:
-    """A context on the database of `settings`."""
-    database = Database(settings.database(), clock=clock, read_only=settings.read_only)
+def open_context(
+    settings: Settings, clock: Clock = system_clock, turn: AbstractContextManager[Any] | None = None
+) -> Context:
+    """A context on the database of `settings`; `clock` and `turn` as for `Database`."""
+    database = Database(settings.database(), clock=clock, read_only=settings.read_only, turn=turn)
     return Context(database, Members(database, settings), Policy(), settings.issuer)

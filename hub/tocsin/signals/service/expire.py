@@ -31,6 +31,8 @@ def expire(context: Context, key: SigningKey) -> int:
     total = 0
     while True:
         with context.database.transaction() as uow:
+            # Behind a batch in hand, which may be about the very indicators that are to go.
+            ledger.locked_size(uow)
             due = expiry.due(uow, BATCH)
             admission.forget(uow, [seq for seq, _ in due], "expired", uow.now)
             outbox.publish(uow, [("signal.expired", *run) for run in _runs(due)])

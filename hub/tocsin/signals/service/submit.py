@@ -3,36 +3,35 @@
 One transaction a batch: every line gets its own answer, and the batch is stored whole or not at all.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
 from tocsin.signals.rules import Admit, Duplicate
 from tocsin.signals.service.context import Context
-from tocsin.signals.service.desk import Desk, Receipt
+from tocsin.signals.service.desk import Desk, Recorded, Sealed
 from tocsin.signals.store import admission as store
-from tocsin_schemas.envelope import VerifiedSignal, verify
+from tocsin_schemas.envelope import AuthorKey, Opened, open_token, read
+from tocsin_schemas.ledger import commit, new_nonce
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.vocabulary import Status
 
 HOUR: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The signal is recorded; `again` says that it was before."""
 
-    receipt: Receipt
+    statement: Recorded
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WouldAccept:
+class WouldAccept(NamedTuple):
     """What recording would have done (dry run)."""
 
     would: str
-    status: str
+    status: Status
     digest: bytes
 
 
@@ -53,29 +52,26 @@ def submit(
     with context.database.snapshot() as uow:
         _check_author(uow, context, author_id, len(tokens))
         keys = context.members.author_keys(uow, author_id)
-    # 2. Verify. No transaction is open: this is where the time goes.
-    checked: list[VerifiedSignal | Refused] = []
-    for token in tokens:
-        try:
-            checked.append(verify(token, keys))
-        except Refused as refused:
-            checked.append(refused)
-    verified = [item for item in checked if isinstance(item, VerifiedSignal)]
+    # 2. Verify and seal. No transaction is open: this is where the time goes.
+    opened = [_open(token, keys) for token in tokens]
+    checked = [_seal(item) for item in opened]
+    sealed = [item for item in checked if isinstance(item, Sealed)]
     if dry_run:
         with context.database.transaction() as uow:
             _charge(uow, context, author_id, len(tokens))
         with context.database.snapshot() as uow:
-            return _rehearse(Desk(uow, context, author_id, verified, ledger.size(uow)), checked)
+            return _rehearse(Desk(uow, context, author_id, sealed, ledger.size(uow)), checked)
     with context.database.transaction() as uow:
         # 3. The log's lock orders writers; what is read from here on is true until the commit.
         first = ledger.locked_size(uow)
         _charge(uow, context, author_id, len(tokens))
-        desk = Desk(uow, context, author_id, verified, first)
+        desk = Desk(uow, context, author_id, sealed, first)
         # 4. Decide line by line. 5. Write statements, entries and outbox rows at once.
         decided = [_decide(desk, item) for item in checked]
         desk.flush()
-        # 6. The block's end commits; only then does anyone get a receipt.
-        return _answers(desk, decided)
+        recorded = desk.recorded({item for item in decided if isinstance(item, int)})
+    # 6. The block's end has committed; only now does anyone get a receipt.
+    return _answers(decided, recorded, first)
 
 
 def hour_of(now: int) -> int:
@@ -104,44 +100,61 @@ def _charge(uow: UnitOfWork, context: Context, author_id: int, lines: int) -> No
     store.charge_quota(uow, author_id, hour_of(uow.now), lines)
 
 
-def _decide(desk: Desk, item: VerifiedSignal | Refused) -> int | Refused:
+def _open(token: bytes, keys: Mapping[str, AuthorKey]) -> Opened | Refused:
+    try:
+        return open_token(token, keys)
+    except Refused as refused:
+        return refused
+
+
+def _seal(opened: Opened | Refused) -> Sealed | Refused:
+    if isinstance(opened, Refused):
+        return opened
+    try:
+        verified = read(opened)
+    except Refused as refused:
+        return refused
+    nonce = new_nonce()
+    return Sealed(verified, nonce, commit(nonce, verified.token))
+
+
+def _decide(desk: Desk, item: Sealed | Refused) -> int | Refused:
     """The log index of the statement, new or old, or why there is none."""
     if isinstance(item, Refused):
         return item
-    decision = desk.decide(item)
+    decision = desk.decide(item.verified)
     if isinstance(decision, Admit):
         return desk.take(item, decision)
     return decision.seq if isinstance(decision, Duplicate) else decision
 
 
-def _answers(desk: Desk, decided: Sequence[int | Refused]) -> list[Result]:
+def _answers(decided: Sequence[int | Refused], recorded: Mapping[int, Recorded], first: int) -> list[Result]:
     """Receipts in order; a signal that stands twice in a batch is recorded once and answered twice."""
-    receipts = desk.receipts([item for item in decided if isinstance(item, int)])
-    answered: set[int] = set(desk.recorded_before)
+    answered: set[int] = set()
     results: list[Result] = []
     for item in decided:
         if isinstance(item, Refused):
             results.append(item)
         else:
-            results.append(Accepted(receipts[item], again=item in answered))
+            results.append(Accepted(recorded[item], again=item < first or item in answered))
             answered.add(item)
     return results
 
 
-def _rehearse(desk: Desk, checked: Sequence[VerifiedSignal | Refused]) -> list[Result]:
+def _rehearse(desk: Desk, checked: Sequence[Sealed | Refused]) -> list[Result]:
     """What `_decide` would do for each line, without anything being written."""
     results: list[Result] = []
     for item in checked:
         if isinstance(item, Refused):
             results.append(item)
             continue
-        decision = desk.decide(item)
+        decision = desk.decide(item.verified)
         if isinstance(decision, Refused):
             results.append(decision)
         elif isinstance(decision, Duplicate):
-            results.append(WouldAccept("duplicate", desk.status_of(decision.seq), item.digest))
+            results.append(WouldAccept("duplicate", desk.status_of(decision.seq), item.verified.digest))
         else:
             desk.take(item, decision)
             would = "record" if decision.quarantine is None else "quarantine"
-            results.append(WouldAccept(would, decision.status, item.digest))
+            results.append(WouldAccept(would, decision.status, item.verified.digest))
     return results

@@ -1,7 +1,7 @@
 """Queries of submission: what is known about a batch, and writing what was admitted. Every one is set-based."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import func
 
@@ -13,6 +13,10 @@ STATEMENT_COLUMNS = (
     "seq", "community_id", "author_id", "kind", "jti", "digest", "jws", "nonce", "basis",
     "iat", "toe", "recorded_at", "expires_at", "status", "quarantine", "gone", "gone_at",
 )  # fmt: skip
+
+
+DECIDING: Final[tuple[EntryKind, ...]] = ("report", "dispute")
+"""The kinds of statement that decide where an indicator stands."""
 
 
 class Recorded(NamedTuple):
@@ -29,7 +33,7 @@ class Recorded(NamedTuple):
 
 
 class About(NamedTuple):
-    """A live statement about an indicator."""
+    """A live report or dispute of an indicator."""
 
     indicator_id: int
     seq: int
@@ -52,24 +56,30 @@ class Live(NamedTuple):
     expires_at: int
 
 
-def by_jti(uow: UnitOfWork, author_id: int, jtis: Collection[bytes]) -> dict[bytes, Recorded]:
+def by_jti(uow: UnitOfWork, author_id: int, jtis: Collection[bytes]) -> list[Recorded]:
     """What this author recorded under any of `jtis`."""
     c = statement.c
     chosen = statement.select().with_only_columns(
         c.jti, c.seq, c.digest, c.jws, c.recorded_at, c.expires_at, c.status, c.gone
     )
     rows = uow.conn.execute(chosen.where(c.author_id == author_id, uow.among(c.jti, jtis)))
-    return {row.jti: Recorded._make(row) for row in rows}
+    return [Recorded._make(row) for row in rows]
 
 
 def by_digest(uow: UnitOfWork, author_id: int, digests: Collection[bytes], now: int) -> dict[bytes, Live]:
-    """This author's live statements among `digests`."""
+    """This author's live statements among `digests`, without its retractions: what is withdrawn stays so."""
     if not digests:
         return {}
     c = statement.c
     chosen = statement.select().with_only_columns(c.digest, c.seq, c.community_id, c.expires_at)
     rows = uow.conn.execute(
-        chosen.where(uow.among(c.digest, digests), c.author_id == author_id, c.gone.is_(None), c.expires_at > now)
+        chosen.where(
+            uow.among(c.digest, digests),
+            c.author_id == author_id,
+            c.kind != "retraction",
+            c.gone.is_(None),
+            c.expires_at > now,
+        )
     )
     return {row.digest: Live._make(row) for row in rows}
 
@@ -80,12 +90,14 @@ def indicator_ids(
     """The ids of those `values` of one type that the community has."""
     c = indicator.c
     chosen = indicator.select().with_only_columns(c.value, c.id)
-    rows = uow.conn.execute(chosen.where(c.community_id == community_id, c.type == kind, uow.among(c.value, values)))
+    rows = uow.conn.execute(
+        chosen.where(c.community_id == community_id, c.type == kind, uow.among(c.value, values))
+    )
     return {row.value: row.id for row in rows}
 
 
 def about(uow: UnitOfWork, indicator_ids: Collection[int], now: int) -> list[About]:
-    """The live statements about any of the indicators."""
+    """The live reports and disputes of any of the indicators: the kinds that decide where it stands."""
     if not indicator_ids:
         return []
     c = statement.c
@@ -94,7 +106,12 @@ def about(uow: UnitOfWork, indicator_ids: Collection[int], now: int) -> list[Abo
         c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.expires_at, c.basis, c.quarantine,
     )  # fmt: skip
     rows = uow.conn.execute(
-        chosen.where(uow.among(observation.c.indicator_id, indicator_ids), c.gone.is_(None), c.expires_at > now)
+        chosen.where(
+            uow.among(observation.c.indicator_id, indicator_ids),
+            c.kind.in_(DECIDING),
+            c.gone.is_(None),
+            c.expires_at > now,
+        )
     )
     return [About._make(row) for row in rows]
 

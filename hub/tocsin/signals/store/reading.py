@@ -1,13 +1,17 @@
 """Queries of readers: pages of the feed, one indicator's statements, and what was delivered to whom."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork
+from tocsin.signals.store.admission import DECIDING
 from tocsin.signals.store.tables import delivery, indicator, observation, statement, view
 from tocsin_schemas.vocabulary import Basis, EntryKind
+
+NEWEST_SHOWN: Final = 100
+"""How many sightings and outcomes a view shows: there may be any number, and they decide nothing."""
 
 
 class FeedRow(NamedTuple):
@@ -61,18 +65,19 @@ def find_indicator(uow: UnitOfWork, community_id: int, kind: str, value: bytes) 
 
 
 def statements_of(uow: UnitOfWork, indicator_id: int, now: int) -> list[ViewedStatement]:
-    """The live statements about an indicator, oldest first."""
+    """The live statements about an indicator in log order: every report and dispute, the newest of the others."""
     c = statement.c
     chosen = observation.join(statement, observation.c.seq == c.seq).select().with_only_columns(
         c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.recorded_at, c.expires_at, c.basis,
         c.quarantine, c.nonce, c.jws,
     )  # fmt: skip
-    rows = uow.conn.execute(
-        chosen.where(
-            observation.c.indicator_id == indicator_id, c.gone.is_(None), c.expires_at > now
-        ).order_by(c.seq)
-    )
-    return [ViewedStatement._make(row) for row in rows]
+    live = chosen.where(observation.c.indicator_id == indicator_id, c.gone.is_(None), c.expires_at > now)
+    deciding = c.kind.in_(DECIDING)
+    rows = [
+        *uow.conn.execute(live.where(deciding)),
+        *uow.conn.execute(live.where(~deciding).order_by(c.seq.desc()).limit(NEWEST_SHOWN)),
+    ]
+    return sorted(ViewedStatement._make(row) for row in rows)
 
 
 def mark_delivered(uow: UnitOfWork, organisation_id: int, community_id: int, seq: int) -> None:

@@ -1,160 +1,23 @@
-"""What the hub remembers of members. No column holds a word that somebody chose freely: an organisation's name is its
-issuer, an owner's is an opaque id, and a used assertion is remembered by the digest of its jti.
-"""
+"""What the hub remembers of members: the queries of each use case."""
 
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    LargeBinary,
-    String,
-    Table,
-    UniqueConstraint,
-    delete,
-    exists,
-    select,
-)
+from sqlalchemy import Table, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Field, SQLModel
 
-from tocsin.db import UnitOfWork, table
-from tocsin.members.rules import GROUP_CHARS, GROUP_PREFIX, MEMBER_CLASSES, MEMBER_STATES
-from tocsin_schemas.vocabulary import SCOPES, MemberClass, MemberState
-
-
-def _words(words: tuple[str, ...]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
-
-
-_SCOPE_SETS: Final = tuple(
-    " ".join(chosen) for size in range(1, len(SCOPES) + 1) for chosen in combinations(sorted(SCOPES), size)
+from tocsin.db import UnitOfWork
+from tocsin.members.store.tables import (
+    assertion,
+    client,
+    community,
+    community_member,
+    control_group,
+    member_key,
+    organisation,
+    revoked_token,
 )
-
-
-class ControlGroupRow(SQLModel, table=True):
-    """An ultimate owner, by its opaque id. Members of one group are one voice."""
-
-    __tablename__ = "control_group"
-    __table_args__ = (
-        CheckConstraint(
-            f"id LIKE '{GROUP_PREFIX}%' AND length(id) = {len(GROUP_PREFIX) + GROUP_CHARS}",
-            name="control_group_id",
-        ),
-    )
-
-    id: str = Field(sa_column=Column(String(20), primary_key=True))
-    created_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
-
-
-class OrganisationRow(SQLModel, table=True):
-    """A member. `signals_per_hour` is its own cap, where it has one."""
-
-    __tablename__ = "organisation"
-    __table_args__ = (
-        CheckConstraint("issuer LIKE 'https://%'", name="organisation_issuer"),
-        CheckConstraint(f"member_class IN ({_words(MEMBER_CLASSES)})", name="organisation_class"),
-        CheckConstraint(f"state IN ({_words(MEMBER_STATES)})", name="organisation_state"),
-        CheckConstraint("signals_per_hour >= 0", name="organisation_cap"),
-        UniqueConstraint("issuer", name="organisation_issuer_once"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    issuer: str = Field(sa_column=Column(String(300), nullable=False))
-    member_class: str = Field(sa_column=Column(String(16), nullable=False))
-    control_group_id: str = Field(foreign_key="control_group.id", max_length=20, index=True)
-    state: str = Field(sa_column=Column(String(16), nullable=False))
-    state_since: int = Field(sa_column=Column(BigInteger(), nullable=False))
-    signals_per_hour: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
-    created_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
-
-
-class MemberKeyRow(SQLModel, table=True):
-    """A member's public key, by its RFC 7638 thumbprint; it belongs to one member for good."""
-
-    __tablename__ = "member_key"
-    __table_args__ = (
-        CheckConstraint("(alg = 'Ed25519' AND length(public) = 32) OR (alg = 'ES256' AND length(public) = 65)",
-                        name="member_key_public"),
-        CheckConstraint("not_before < not_after", name="member_key_life"),
-    )  # fmt: skip
-
-    kid: str = Field(sa_column=Column(String(43), primary_key=True))
-    organisation_id: int = Field(foreign_key="organisation.id", index=True)
-    alg: str = Field(sa_column=Column(String(8), nullable=False))
-    public: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))
-    not_before: int = Field(sa_column=Column(BigInteger(), nullable=False))
-    not_after: int = Field(sa_column=Column(BigInteger(), nullable=False))
-    revoked_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
-
-
-class CommunityRow(SQLModel, table=True):
-    """A sharing group."""
-
-    __tablename__ = "community"
-    __table_args__ = (UniqueConstraint("slug", name="community_slug_once"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    slug: str = Field(sa_column=Column(String(63), nullable=False))
-    created_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
-
-
-class CommunityMemberRow(SQLModel, table=True):
-    """What a member may do in a community."""
-
-    __tablename__ = "community_member"
-
-    community_id: int = Field(foreign_key="community.id", primary_key=True)
-    organisation_id: int = Field(foreign_key="organisation.id", primary_key=True, index=True)
-    may_write: bool = Field(sa_column=Column(Boolean(), nullable=False))
-    may_read: bool = Field(sa_column=Column(Boolean(), nullable=False))
-
-
-class ClientRow(SQLModel, table=True):
-    """An OAuth client of a member. `scopes` are sorted and parted by a space."""
-
-    __tablename__ = "client"
-    __table_args__ = (CheckConstraint(f"scopes IN ({_words(_SCOPE_SETS)})", name="client_scopes"),)
-
-    client_id: str = Field(sa_column=Column(String(40), primary_key=True))
-    organisation_id: int = Field(foreign_key="organisation.id", index=True)
-    scopes: str = Field(sa_column=Column(String(200), nullable=False))
-    revoked_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
-    created_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
-
-
-class AssertionRow(SQLModel, table=True):
-    """A client assertion that was used. The key is what makes each usable once, whatever runs side by side."""
-
-    __tablename__ = "assertion"
-    __table_args__ = (CheckConstraint("length(jti) = 32", name="assertion_jti"),)
-
-    client_id: str = Field(foreign_key="client.client_id", primary_key=True, max_length=40)
-    jti: bytes = Field(sa_column=Column(LargeBinary(), primary_key=True))
-    expires_at: int = Field(sa_column=Column(BigInteger(), nullable=False, index=True))
-
-
-class RevokedTokenRow(SQLModel, table=True):
-    """An access token that was revoked before its time."""
-
-    __tablename__ = "revoked_token"
-
-    jti: str = Field(sa_column=Column(String(32), primary_key=True))
-    expires_at: int = Field(sa_column=Column(BigInteger(), nullable=False, index=True))
-
-
-control_group: Final = table(ControlGroupRow)
-organisation: Final = table(OrganisationRow)
-member_key: Final = table(MemberKeyRow)
-community: Final = table(CommunityRow)
-community_member: Final = table(CommunityMemberRow)
-client: Final = table(ClientRow)
-assertion: Final = table(AssertionRow)
-revoked_token: Final = table(RevokedTokenRow)
+from tocsin_schemas.vocabulary import MemberClass, MemberState
 
 
 class Organisation(NamedTuple):
@@ -226,6 +89,21 @@ _KEYS: Final = select(*(member_key.c[name] for name in Key._fields[:-1]), organi
 )
 _CLIENTS: Final = select(*(client.c[name] for name in Client._fields[:-1]), organisation.c.issuer).join(
     organisation, organisation.c.id == client.c.organisation_id
+)
+# Asked on every request: built once.
+_BEARER: Final = (
+    select(
+        client.c.scopes,
+        client.c.revoked_at,
+        member_key.c.not_before,
+        member_key.c.not_after,
+        member_key.c.revoked_at,
+        exists().where(revoked_token.c.jti == bindparam("jti")),
+        *(organisation.c[name] for name in Organisation._fields),
+    )
+    .join(organisation, organisation.c.id == client.c.organisation_id)
+    .join(member_key, member_key.c.organisation_id == organisation.c.id)
+    .where(client.c.client_id == bindparam("client_id"), member_key.c.kid == bindparam("kid"))
 )
 
 
@@ -300,20 +178,8 @@ def memberships(
 
 def bearer(uow: UnitOfWork, client_id: str, kid: str, jti: str) -> Bearer | None:
     """The standing of an access token, in one query; None when its client or key was never this member's."""
-    row = uow.conn.execute(
-        select(
-            client.c.scopes,
-            client.c.revoked_at,
-            member_key.c.not_before,
-            member_key.c.not_after,
-            member_key.c.revoked_at,
-            exists().where(revoked_token.c.jti == jti),
-            *(organisation.c[name] for name in Organisation._fields),
-        )
-        .join(organisation, organisation.c.id == client.c.organisation_id)
-        .join(member_key, member_key.c.organisation_id == organisation.c.id)
-        .where(client.c.client_id == client_id, member_key.c.kid == kid)
-    ).one_or_none()
+    values = {"client_id": client_id, "kid": kid, "jti": jti}
+    row = uow.conn.execute(_BEARER, values).one_or_none()
     return None if row is None else Bearer(Organisation(*row[6:]), *row[:6])
 
 
@@ -371,20 +237,17 @@ def revoke_client(uow: UnitOfWork, client_id: str) -> None:
 def set_membership(
     uow: UnitOfWork, community_id: int, organisation_id: int, *, may_write: bool, may_read: bool
 ) -> None:
-    """Say what a member may do in a community; nothing at all takes it out."""
-    here = (
-        community_member.c.community_id == community_id,
-        community_member.c.organisation_id == organisation_id,
-    )
-    uow.conn.execute(delete(community_member).where(*here))
-    if may_write or may_read:
+    """Say what a member may do in a community.
+
+    Whoever loses every right stays in the directory: what it signed before must still be verified.
+    """
+    here = {"community_id": community_id, "organisation_id": organisation_id}
+    rights = {"may_write": may_write, "may_read": may_read}
+    if not _insert(uow, community_member, {**here, **rights}):
         uow.conn.execute(
-            community_member.insert().values(
-                community_id=community_id,
-                organisation_id=organisation_id,
-                may_write=may_write,
-                may_read=may_read,
-            )
+            community_member.update()
+            .where(*(community_member.c[name] == value for name, value in here.items()))
+            .values(**rights)
         )
 
 

@@ -1,0 +1,238 @@
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.client.simulator import DAY, Simulator, report, sha256
+from tests.support.clock import MovableClock
+from tocsin_client.feed import Absent, Failure, HubEvent, Outcome, Verified, check_all, pair, read_page
+from tocsin_schemas import envelope
+from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.ledger import Entry, rfc3339
+
+
+def verify(simulator: Simulator, after: int = -1, lines: list[bytes] | None = None) -> list[Outcome]:
+    lines = simulator.page("", after if after >= 0 else None, 1000) if lines is None else lines
+    page = read_page(lines, after)
+    trust = simulator.trust()
+    found = pair(page, simulator.entries(after + 1, page.last), trust.community)
+    return [*page.failures, *check_all((trust, list(found)))]
+
+
+def codes(
+    simulator: Simulator, after: int = -1, lines: list[bytes] | None = None
+) -> list[tuple[int | None, str]]:
+    return [(item.seq, item.code) for item in verify(simulator, after, lines) if isinstance(item, Failure)]
+
+
+def test_a_sound_feed_verifies(simulator: Simulator, clock: MovableClock) -> None:
+    simulator.elsewhere(2)
+    seq, digest = simulator.report("pixel", "a", "b")
+    simulator.report("forum", "a", days=5)
+    retraction, _ = simulator.retract("pixel", digest)
+    event = simulator.expiry(1, 2)
+    simulator.elsewhere()
+    simulator.report("model", "gone")
+    simulator.replace(7, gone="erased")
+    simulator.report("model", "held")
+    simulator.replace(8, withheld="quarantine")
+    found = verify(simulator)
+    assert [(item.seq, type(item)) for item in found] == [
+        (2, Verified), (3, Verified), (4, Verified), (5, HubEvent), (7, Absent), (8, Absent)
+    ]  # fmt: skip
+    first = found[0]
+    assert isinstance(first, Verified)
+    assert (first.seq, first.id, first.author, first.kind) == (seq, digest, "https://pixel.example", "report")
+    assert (first.iat, first.recorded_at, first.expires_at) == (clock(), clock(), clock() + 30 * DAY)
+    assert (first.basis, first.target, first.indicators) == (
+        "human_confirmed",
+        None,
+        (sha256("a"), sha256("b")),
+    )
+    assert isinstance(found[2], Verified)
+    assert (found[2].seq, found[2].target, found[2].indicators) == (retraction, digest, ())
+    assert (found[3].seq, found[4]) == (event, Absent(7, "gone", "erased"))
+
+
+def test_a_report_may_be_counted_as_a_sighting(simulator: Simulator, clock: MovableClock) -> None:
+    simulator.publish("pixel", report(clock() + DAY), [sha256("a")], kind="sighting")
+    (found,) = verify(simulator)
+    assert isinstance(found, Verified)
+    assert (found.kind, found.basis) == ("sighting", "human_confirmed")
+
+
+Lie = Callable[[Simulator], object]
+
+
+def resign(simulator: Simulator, key: SigningKey | None = None, **claims: object) -> None:
+    """Replace record 0 by one with other claims, properly logged."""
+    member = simulator.members["pixel"]
+    payload = json.loads(envelope.payload_of(json.loads(simulator.lines[0] or b"")["jws"].encode()))
+    token = envelope.sign(json.dumps({**payload, **claims}).encode(), key or member.key)
+    simulator.log.clear()
+    simulator.lines.clear()
+    simulator.enter(token, "report", simulator.clock() + DAY)
+
+
+def flip_signature(simulator: Simulator) -> None:
+    record = json.loads(simulator.lines[0] or b"")
+    head, payload, signature = record["jws"].split(".")
+    raw = bytearray(envelope.decode(signature.encode(), ""))
+    raw[5] ^= 1
+    simulator.log.clear()
+    simulator.lines.clear()
+    simulator.enter(
+        f"{head}.{payload}.{envelope.encode(bytes(raw)).decode()}".encode(), "report", simulator.clock() + DAY
+    )
+
+
+LIES: dict[str, tuple[Lie, str]] = {
+    "another author's bytes": (
+        lambda s: s.amend(0, jws=json.loads(s.lines[1] or b"")["jws"]),
+        "commitment-mismatch",
+    ),
+    "bytes that are no ASCII": (lambda s: s.amend(0, jws="\u00e9"), "commitment-mismatch"),
+    "another nonce": (lambda s: s.amend(0, r="0" * 64), "commitment-mismatch"),
+    "another commitment": (lambda s: s.relog(0, commitment=bytes(32)), "commitment-mismatch"),
+    "another time on the feed": (
+        lambda s: s.amend(0, recorded_at=rfc3339(s.clock() + 1)),
+        "recorded-at-mismatch",
+    ),
+    "another time in the log": (lambda s: s.relog(0, recorded_at=s.clock() - 1), "recorded-at-mismatch"),
+    "a time that is none": (lambda s: s.amend(0, recorded_at="2026-13-01T00:00:00Z"), "claim-invalid"),
+    "another community in the log": (lambda s: s.relog(0, community="ncii"), "community-mismatch"),
+    "another kind in the log": (lambda s: s.relog(0, kind="dispute"), "kind-mismatch"),
+    "an entry that is none": (lambda s: s.log.__setitem__(0, b"{}"), "entry-malformed"),
+    "a longer life than the author's": (
+        lambda s: s.amend(0, expires_at=rfc3339(s.clock() + 31 * DAY)),
+        "expiry-mismatch",
+    ),
+    "no end": (lambda s: s.amend(0, expires_at=None), "expiry-mismatch"),
+    "a signature that does not fit": (flip_signature, "signature-invalid"),
+    "an unknown key": (lambda s: resign(s, SigningKey.generate()), "key-unknown"),
+    "an issuer that is not the key's": (lambda s: resign(s, iss="https://forum.example"), "issuer-mismatch"),
+    "another audience": (
+        lambda s: resign(s, aud="https://hub.example/communities/ncii"),
+        "audience-mismatch",
+    ),
+    "claims that do not fit": (lambda s: resign(s, note="free text"), "claim-unknown"),
+    "a member's signal as the hub's event": (lambda s: s.relog(0, kind="expiry"), "key-unknown"),
+    "a key not yet in force": (
+        lambda s: setattr(s.members["pixel"], "not_before", s.clock() + 1),
+        "key-not-yet-valid",
+    ),
+    "a key no more in force": (lambda s: setattr(s.members["pixel"], "not_after", s.clock()), "key-expired"),
+    "a revoked key": (lambda s: setattr(s.members["pixel"], "revoked_at", s.clock() - 1), "key-revoked"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_is_found_by_its_step_and_spoils_only_its_record(simulator: Simulator, lie: str) -> None:
+    tell, code = LIES[lie]
+    simulator.report("pixel", "a")
+    if not lie.startswith(("an unknown", "an issuer", "another audience", "claims", "a signature")):
+        simulator.report("forum", "b")
+    tell(simulator)
+    assert codes(simulator) == [(0, code)]
+    sound = [item.seq for item in verify(simulator) if isinstance(item, Verified)]
+    assert sound == list(range(1, len(simulator.lines)))
+
+
+def test_a_signal_of_the_second_of_the_revocation_was_admitted_before_it(
+    simulator: Simulator, clock: MovableClock
+) -> None:
+    simulator.members["pixel"].revoked_at = clock()
+    simulator.report("pixel", "a")
+    simulator.publish("pixel", report(clock() + DAY), [sha256("b")], iat=clock() + 60)
+    assert codes(simulator) == []
+    clock.advance(1)
+    simulator.report("pixel", "c")
+    assert codes(simulator) == [(2, "key-revoked")]
+
+
+class TestHubEvents:
+    def test_by_another_key(self, simulator: Simulator) -> None:
+        simulator.expiry(1, key=SigningKey.generate())
+        assert codes(simulator) == [(0, "key-unknown")]
+
+    def test_by_a_member(self, simulator: Simulator) -> None:
+        simulator.expiry(1, key=simulator.members["pixel"].key)
+        assert codes(simulator) == [(0, "key-unknown")]
+
+    def test_to_another_community(self, simulator: Simulator) -> None:
+        simulator.expiry(1, audience="https://hub.example/communities/ncii")
+        assert codes(simulator) == [(0, "audience-mismatch")]
+
+    def test_as_a_members_signal(self, simulator: Simulator) -> None:
+        simulator.expiry(1)
+        simulator.relog(0, kind="report")
+        assert codes(simulator) == [(0, "key-unknown")]
+
+
+class TestCompleteness:
+    def test_a_record_that_is_left_out_is_missed(self, simulator: Simulator) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        simulator.lines[1] = None
+        assert codes(simulator) == [(1, "record-missing")]
+
+    def test_entries_of_other_communities_are_not(self, simulator: Simulator) -> None:
+        simulator.elsewhere(300)
+        simulator.report("pixel", "a")
+        assert codes(simulator) == []
+
+    def test_an_entry_that_cannot_be_read_hides_nothing(self, simulator: Simulator) -> None:
+        simulator.elsewhere(3)
+        simulator.report("pixel", "a")
+        simulator.log[1] = b'{"community":"?"}'
+        assert codes(simulator) == [(1, "entry-malformed")]
+
+    def test_a_page_is_checked_from_the_cursor_on(self, simulator: Simulator) -> None:
+        for text in "abcd":
+            simulator.report("pixel", text)
+        simulator.lines[0] = simulator.lines[2] = None
+        assert codes(simulator, after=1) == [(2, "record-missing")]
+
+
+class TestShapes:
+    def test_what_is_no_record_is_malformed_and_missed(self, simulator: Simulator) -> None:
+        simulator.report("pixel", "a")
+        simulator.report("pixel", "b")
+        simulator.report("pixel", "c")
+        for bad in (
+            b"{",
+            b"[]",
+            b'{"seq":1}',
+            b'{"seq":1,"gone":"lost"}',
+            b'{"seq":-1,"gone":"erased"}',
+            b"\xff",
+        ):
+            simulator.lines[1] = bad
+            assert codes(simulator) == [(None, "record-malformed"), (1, "record-missing")]
+
+    def test_numbers_that_do_not_rise(self, simulator: Simulator) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        a, b, c = simulator.page("", None, 9)
+        assert codes(simulator, lines=[a, c, b]) == [(1, "seq-not-increasing"), (1, "record-missing")]
+        assert codes(simulator, lines=[a, a, b, c]) == [(0, "seq-not-increasing")]
+        assert codes(simulator, after=1, lines=[b, c]) == [(1, "seq-not-increasing")]
+
+    def test_a_tombstone_needs_an_entry_of_the_community(self, simulator: Simulator) -> None:
+        simulator.elsewhere()
+        simulator.replace(0, gone="expired")
+        assert codes(simulator) == [(0, "community-mismatch")]
+
+    def test_the_last_number_of_a_page_without_one_is_the_cursor(self) -> None:
+        assert read_page([b"{"], 7).last == 7
+        assert read_page([b'{"seq":3,"gone":"erased"}'], 7).last == 7
+
+
+def test_a_failure_says_where_and_why(simulator: Simulator) -> None:
+    assert str(Failure(3, "key-unknown", "kid", "not a key")) == "record 3: key-unknown: not a key"
+    assert str(Failure(None, "x", "", "y")) == "a line without a sequence number: x: y"
+
+
+def test_entries_decode_as_the_log_writes_them(simulator: Simulator) -> None:
+    simulator.report("pixel", "a")
+    assert Entry.decode(simulator.log[0]).encode() == simulator.log[0]

@@ -1,0 +1,107 @@
+"""The hub's own keys: made once, kept from others, or given by the operator."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from tocsin import keys
+from tocsin.config import Settings
+from tocsin.errors import Misconfigured
+from tocsin_schemas.jwk import SigningKey
+
+
+def settings(folder: Path, **changes: Any) -> Settings:
+    return Settings(data_dir=folder / "data", **changes)
+
+
+def test_keys_are_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
+    made = keys.ensure(settings(tmp_path))
+    assert (made.token.public.alg, made.events.public.alg) == ("ES256", "Ed25519")
+    again = keys.ensure(settings(tmp_path))
+    loaded = keys.load(settings(tmp_path))
+    assert made.token.public == again.token.public == loaded.token.public
+    assert made.events.public == again.events.public == loaded.events.public
+    folder = tmp_path / "data" / "keys"
+    assert sorted(file.name for file in folder.iterdir()) == ["events.jwk", "token.jwk"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+def test_of_two_that_make_keys_at_once_both_get_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = keys.ensure(settings(tmp_path))
+    # The second had looked before the first was done.
+    monkeypatch.setattr(Path, "exists", lambda _path: False)
+    assert keys.ensure(settings(tmp_path)).token.public == first.token.public
+    assert len(list((tmp_path / "data" / "keys").iterdir())) == 2
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        keys.load(settings(tmp_path))
+    assert caught.value.what == "the hub has no token key"
+    assert "tocsin-hub migrate" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("path", "mode"), [("keys/token.jwk", 0o640), ("keys/events.jwk", 0o604), ("keys", 0o750)]
+)
+def test_keys_that_others_may_read_are_refused(tmp_path: Path, path: str, mode: int) -> None:
+    keys.ensure(settings(tmp_path))
+    (tmp_path / "data" / path).chmod(mode)
+    with pytest.raises(Misconfigured, match="can be read by others"):
+        keys.load(settings(tmp_path))
+
+
+TOKEN, EVENTS = SigningKey.generate("ES256"), SigningKey.generate()
+
+
+def test_keys_may_be_given(tmp_path: Path) -> None:
+    file = tmp_path / "events.jwk"
+    file.write_text(json.dumps(EVENTS.jwk()))
+    given = settings(tmp_path, token_key=SecretStr(json.dumps(TOKEN.jwk())), events_key_file=file)
+    made = keys.ensure(given)
+    assert (made.token.public, made.events.public) == (TOKEN.public, EVENTS.public)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        json.dumps(TOKEN.public.jwk()),
+        json.dumps(EVENTS.jwk()),
+        json.dumps({"kty": "oct", "k": "eA"}),
+    ],
+)
+def test_what_is_no_private_key_of_the_right_kind_is_refused_without_an_echo(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "token.jwk"
+    file.write_text(text)
+    with pytest.raises(Misconfigured) as caught:
+        keys.ensure(settings(tmp_path, token_key_file=file, events_key=SecretStr(json.dumps(EVENTS.jwk()))))
+    assert caught.value.what == "the token key is not a private JWK for ES256"
+    assert EVENTS.jwk()["d"] not in str(caught.value.args) + caught.value.advice
+
+
+def test_a_key_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        keys.load(settings(tmp_path, token_key_file=tmp_path / "nothing"))
+
+
+def test_a_data_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        keys.ensure(settings(tmp_path))
+    with pytest.raises(Misconfigured):
+        keys.load(settings(tmp_path))
