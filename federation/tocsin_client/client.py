@@ -11,6 +11,7 @@ Errors are `Refused` for what does not leave this process and `HubError` for wha
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -189,13 +190,10 @@ class Client:
         params = {"limit": str(limit)} | ({} if after is None else {"after": str(after)})
         path = f"/v1/communities/{_slug(community)}/feed"
         call = self._call("GET", path, params=params, headers={"Accept": FEED_MEDIA_TYPE})
-        for last in range(PAGE_ATTEMPTS - 1, -1, -1):
-            try:
+        for _ in range(PAGE_ATTEMPTS - 1):
+            with suppress(BrokeOff):
                 return list(self.transport.lines(call))
-            except BrokeOff:
-                if not last:
-                    raise
-        raise AssertionError("the loop returns or raises")
+        return list(self.transport.lines(call))
 
     def feed(self, community: str, after: int | None = None, limit: int = DEFAULT_PAGE) -> Iterator[FeedLine]:
         """Every record of a community's feed behind `after`, fetched in pages of `limit`.

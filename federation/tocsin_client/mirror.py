@@ -31,6 +31,7 @@ from tocsin_schemas.feed import Directory
 from tocsin_schemas.fold import Standing, fold
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.policy import Policy
+from tocsin_schemas.problems import Refused
 
 PAGE: Final = 5_000
 CHUNK: Final = 500
@@ -170,8 +171,9 @@ class Mirror:
     def _fetch_trust(self, source: Source) -> Trust:
         """Fetch directory and policy, and keep them."""
         directory = self._directory(source)
+        trust = _trusted(directory)
         self.store.remember(directory, source.policy())
-        return Trust.of(directory)
+        return trust
 
     def _directory(self, source: Source) -> Directory:
         community = self.store.community
@@ -187,7 +189,7 @@ class Mirror:
         The directory is kept only afterwards, so a process that dies in between looks again.
         """
         directory = self._directory(source)
-        trust = Trust.of(directory)
+        trust = _trusted(directory)
         span = self.store.withheld()
         if span is not None and _suspended(self.store.directory()) - _suspended(directory):
             after, last = span[0] - 1, span[1]
@@ -256,6 +258,13 @@ class Mirror:
                 status = self.fold(rows, directory, policy).status
                 counts[status] = counts.get(status, 0) + 1
         return counts
+
+
+def _trusted(directory: Directory) -> Trust:
+    try:
+        return Trust.of(directory)
+    except Refused:
+        raise HubError("answer-invalid", "a key in the hub's directory cannot be read") from None
 
 
 def _suspended(directory: Directory) -> set[str]:

@@ -66,8 +66,8 @@ class Workers(Generic[Item, Outcome]):
             # Somebody in flight killed a worker, which takes all with it. Try this one alone; the rest start again.
             self._stop()
             outcome = self._alone(item)
-            for place, (other, broken) in enumerate(waiting):
-                if broken.done() and isinstance(broken.exception(), BrokenProcessPool):
+            for place, (other, stopped) in enumerate(waiting):
+                if stopped.cancelled() or isinstance(stopped.exception(), BrokenProcessPool):
                     waiting[place] = (other, self._start(other))
             return item, outcome
 

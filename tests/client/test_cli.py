@@ -14,12 +14,16 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.client.frontage import over_http
 from tests.client.pictures import flat, landscape, save
+from tests.client.simulator import Simulator, sha256
+from tests.support.clock import MovableClock
 from tests.support.databases import Databases
 from tests.support.hub import LiveHub, in_own_process
 from tests.support.parties import Party
 from tocsin_client.cli import cli
 from tocsin_client.cli.options import report_options
+from tocsin_client.clock import system_clock
 from tocsin_client.rows import COLUMNS, PRIVATE
 from tocsin_schemas.problems import REGISTRY
 
@@ -298,6 +302,28 @@ class TestReport:
         here.run("follow")
         assert here.row("match", path)["hits"][0]["indicator"].startswith("file-sha256:")
 
+    def test_an_account(self, terminal: Any) -> None:
+        here = terminal()
+        words = (
+            "--label",
+            "behaviour@1:ban_evasion",
+            "--basis",
+            "human_reviewed",
+            "--conduct",
+            "ban_evasion",
+        )
+        more = (
+            "--relevance",
+            "child_safety",
+            "--action",
+            "terminated",
+            "--reviewers",
+            "2",
+            "--minor-suspected",
+        )
+        token = "email:v1.3." + "a" * 52
+        assert here.row("report", "--indicator", token, *words, *more)["status"] == "candidate"
+
     def test_what_does_not_fit_is_refused_for_each_file(self, terminal: Any, picture: Path) -> None:
         here = terminal()
         row = here.row("report", picture, "--label", "test@1:benign_a", "--basis", "human_confirmed", code=1)
@@ -504,6 +530,7 @@ class TestMirror:
         assert terminal().error("follow", "--once", "--watch", 5, code=2)["error"] == "usage"
 
 
+@pytest.mark.slow
 def test_watching_survives_a_hub_that_goes_away(databases: Databases, tmp_path: Path) -> None:
     """A real process follows a real hub that is killed and comes back."""
     folder = tmp_path / "hub"
@@ -536,6 +563,87 @@ def test_watching_survives_a_hub_that_goes_away(databases: Databases, tmp_path: 
         finally:
             watcher.terminate()
             watcher.communicate()
+
+
+class TestLyingHub:
+    @pytest.fixture
+    def simulator(self, clock: MovableClock) -> Iterator[Simulator]:
+        clock.now = system_clock()
+        with over_http(Simulator(clock)) as simulated:
+            yield simulated
+
+    @pytest.fixture
+    def here(self, simulator: Simulator, tmp_path: Path) -> Terminal:
+        terminal = Terminal(tmp_path / "home")
+        terminal.run("keys", "new")
+        words = ("--hub", simulator.hub, "--issuer", "https://pixel.example", "--client-id", "cl_1")
+        terminal.run("login", *words)
+        return terminal
+
+    def test_following_stops_and_says_what_can_be_done(self, here: Terminal, simulator: Simulator) -> None:
+        simulator.report("pixel", "a")
+        simulator.report("pixel", "b")
+        simulator.amend(1, r="0" * 64)
+        error = here.error("follow", code=3)
+        assert error["error"] == "commitment-mismatch"
+        assert "record 1" in error["what"]
+        assert "--keep-going" in error["next"]
+        assert here.row("status")["cursor"] == 0
+
+    def test_keep_going_shows_what_was_refused(self, here: Terminal, simulator: Simulator) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        simulator.amend(1, r="0" * 64)
+        result = here.run("follow", "--keep-going", code=1)
+        assert "refused: record 1: commitment-mismatch" in result.stderr
+        assert "2 verified and stored" in result.stdout
+        assert "1 refused" in result.stdout
+        status = here.row("status")
+        assert (status["refused"], status["records"]["refused"]) == (
+            [{"seq": 1, "code": "commitment-mismatch"}],
+            1,
+        )
+
+    def test_many_bundles(self, here: Terminal, simulator: Simulator) -> None:
+        for number in range(3):
+            simulator.elsewhere(200)
+            simulator.report("pixel", str(number))
+        assert here.row("follow")["stored"] == 3
+
+    def test_a_suspended_authors_statements_are_shown_as_not_counting(
+        self, here: Terminal, simulator: Simulator
+    ) -> None:
+        simulator.report("pixel", "a")
+        simulator.members["pixel"].state = "suspended"
+        here.run("follow")
+        assert "(does not count)" in here.run("status", str(sha256("a"))).stdout
+
+    def test_two_at_once(self, here: Terminal, simulator: Simulator) -> None:
+        simulator.report("pixel", "a")
+        ask = simulator.page
+
+        def page_while_another_follows(community: str, after: int | None, limit: int) -> list[bytes]:
+            simulator.page = ask  # type: ignore[method-assign]  # once
+            lines = ask(community, after, limit)
+            here.run("follow")
+            return lines
+
+        simulator.page = page_while_another_follows  # type: ignore[method-assign]  # once
+        assert here.error("follow", code=3)["error"] == "moved"
+
+    def test_a_damaged_mirror(self, here: Terminal, simulator: Simulator) -> None:
+        for number in range(200):
+            simulator.report("pixel", str(number))
+        here.run("follow")
+        path = next((here.home / "mirrors").glob("*.sqlite3"))
+        content = bytearray(path.read_bytes())
+        content[8192:] = os.urandom(len(content) - 8192)
+        path.write_bytes(content)
+        assert here.error("verify", code=2)["error"] in {"mirror", "not-ready"}
+
+    def test_a_hub_that_refuses_its_member(self, here: Terminal, simulator: Simulator) -> None:
+        simulator.community = "elsewhere"
+        assert here.error("follow", "--watch", 1, code=3)["error"] == "http-404"
 
 
 class TestCommand:

@@ -140,6 +140,15 @@ class TestFollow:
             mirror.follow(simulator)
         assert mirror.store.cursor == START
 
+    def test_a_directory_with_a_key_that_is_none_is_refused(
+        self, mirror: Mirror, simulator: Simulator
+    ) -> None:
+        listed = simulator.directory("")
+        listed.members[0].keys[0].jwk["x"] = "AAAA"
+        simulator.directory = lambda community: listed  # type: ignore[method-assign]  # a hub gone mad
+        with pytest.raises(HubError, match="directory cannot be read"):
+            mirror.follow(simulator)
+
     def test_two_processes_cannot_follow_one_mirror(self, mirror: Mirror, simulator: Simulator) -> None:
         simulator.report("pixel", "a")
         ask = simulator.page
@@ -329,6 +338,10 @@ class TestStanding:
         simulator.hub_policy = Policy(version=2, corroborating_groups=3)
         mirror.follow(simulator)
         assert mirror.standing(sha256("a")).status == "candidate"
+
+    def test_an_empty_mirror_tallies_nothing(self, mirror: Mirror, simulator: Simulator) -> None:
+        mirror.follow(simulator)
+        assert mirror.tally() == {}
 
     def test_nothing_is_known_before_the_first_step(self, mirror: Mirror) -> None:
         with pytest.raises(NotReady, match="empty"):

@@ -2,6 +2,7 @@ import itertools
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,18 @@ def test_a_worker_that_dies_costs_only_its_item() -> None:
         found = [outcome for _, outcome in pool.map(range(12))]
     assert isinstance(found.pop(3), Crashed)
     assert found == [n for n in range(12) if n != 3]
+
+
+def test_a_pool_that_broke_while_nobody_looked_is_replaced() -> None:
+    def slowly() -> Iterator[int]:
+        yield 3
+        time.sleep(2)
+        yield from range(4, 60)
+
+    with Workers(die_on_three, 2) as pool:
+        found = [outcome for _, outcome in pool.map(slowly())]
+    assert isinstance(found[0], Crashed)
+    assert found[1:] == list(range(4, 60))
 
 
 def test_an_item_that_was_only_unlucky_is_tried_again(tmp_path: Path) -> None:

@@ -213,6 +213,16 @@ class TestDraft:
         }
         assert draft(fields, NOW).report.artefact == Artefact(kind="lora")
 
+    def test_what_a_family_needs_is_left_to_the_schema(self) -> None:
+        bare = {"basis": "human_reviewed", "labels": "test@1:benign_a"}
+        assert draft(bare | {"indicators": "file-sha256:" + "a" * 64}, NOW).report.artefact is None
+        account = draft(
+            bare | {"indicators": TOKEN, "conduct": "ban_evasion", "relevance": "both", "action": "held"},
+            NOW,
+        ).report.account
+        assert account is not None
+        assert (account.reviewers, account.minor_suspected) == (0, False)
+
     @pytest.mark.parametrize(
         ("text", "seconds"),
         [("12h", 12 * 3600), ("90d", 90 * 86_400), ("8w", 56 * 86_400), ("2y", 730 * 86_400)],

@@ -18,7 +18,7 @@ from tests.signals.material import (
 from tests.support.hub import Hub
 from tests.support.invariants import check_hub, dump, unchanged
 from tocsin_schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
-from tocsin_schemas.policy import DAY
+from tocsin_schemas.policy import DAY, Policy
 
 AGING = 400
 """Seconds after which a signal may be 301 s old and still be younger than its author's key."""
@@ -125,6 +125,26 @@ def test_renewals(hub: Hub) -> None:
     assert [line.get("code") for line in pixel.batch([again(0, 3), again(0, 3), again(0, 4)])] == [
         None, "renewal-without-evidence", "renewal-without-evidence",
     ]  # fmt: skip
+    check_hub(hub.database, hub.settings)
+
+
+def test_a_members_live_reports_and_disputes_of_one_thing_are_bounded(hub: Hub) -> None:
+    pixel = Voice(hub, "pixel")
+
+    def again(number: int) -> bytes:
+        hub.clock.advance(1)
+        return pixel.sign(report(hub.clock() + 40 * DAY, evidence=[evidence(number)]), md5(1))
+
+    limit = Policy().live_reports
+    receipts = [pixel.post(again(n)).json() for n in range(limit)]
+    assert [receipt["seq"] for receipt in receipts] == list(range(limit))
+    with unchanged(hub.database):
+        assert_refused(pixel.post(again(limit)), "renewals-exhausted")
+    pixel.say(DISPUTE, md5(1))
+    with unchanged(hub.database):
+        assert_refused(pixel.post(pixel.sign(DISPUTE, md5(1))), "dispute-repeated")
+    pixel.party.sdk().retract(COMMUNITY, receipts[0]["statement"], "superseded")
+    assert pixel.post(again(limit + 1)).status_code == 201
     check_hub(hub.database, hub.settings)
 
 

@@ -62,6 +62,11 @@ def statement(n: int, **changes: Any) -> Statement:
     return Statement(**{**stated, **changes})
 
 
+def own_report(n: int, **changes: Any) -> Statement:
+    """A live report of pixel's own."""
+    return statement(100 + n, author="https://pixel.example", group="cg_own", **changes)
+
+
 def decide(said: Signal, known: Known = OPEN, policy: Policy = POLICY, now: int = NOW) -> rules.Decision:
     return admit(said, DIGEST, policy, known, now)
 
@@ -111,6 +116,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("valid-until-past", {}, {"event": report(NOW, source_restriction="iwf")}),
     ("source-restricted", {}, {"event": report(NOW + 1, source_restriction="iwf")}),
     ("renewal-without-evidence", {"own_toe": NOW - 9}, {}),
+    ("renewals-exhausted", {"statements": tuple(own_report(n) for n in range(POLICY.live_reports))}, {}),
 ]
 
 
@@ -218,6 +224,16 @@ def test_only_reports_are_renewals(event: Event) -> None:
     assert code(decide(signal(event), REPORTED._replace(own_toe=NOW))) == "Admit"
 
 
+@pytest.mark.parametrize(("live", "expected"), [(-1, "Admit"), (0, "renewals-exhausted"), (1, "renewals-exhausted")])
+def test_an_author_has_so_many_live_reports_of_a_thing_and_no_more(live: int, expected: str) -> None:
+    own = tuple(own_report(n) for n in range(POLICY.live_reports + live))
+    others = tuple(statement(n) for n in range(POLICY.live_reports))
+    besides = (own_report(50, kind="sighting"), own_report(51, kind="dispute"))
+    event = report(NOW + DAY, evidence=[evidence(1)])
+    known = OPEN._replace(statements=own + others + besides, own_toe=NOW - 9)
+    assert code(decide(signal(event), known)) == expected
+
+
 # What is about something reported.
 
 
@@ -234,6 +250,17 @@ def test_only_reports_are_renewals(event: Event) -> None:
 def test_one_can_only_answer_to_a_report(event: Event, kinds: tuple[Any, ...], expected: str) -> None:
     about = tuple(statement(n, kind=kind) for n, kind in enumerate(kinds))
     assert code(decide(signal(event), OPEN._replace(statements=about))) == expected
+
+
+def test_a_dispute_of_ones_own_that_stands_is_not_repeated() -> None:
+    mine = own_report(1, kind="dispute", basis=None)
+    known = OPEN._replace(statements=(statement(1), mine))
+    assert code(decide(signal(DISPUTE), known)) == "dispute-repeated"
+    for event in (SIGHTING, OUTCOME):
+        assert code(decide(signal(event), known)) == "Admit"
+    brand = OPEN._replace(statements=(statement(1), statement(2, kind="dispute", group="cg_own")))
+    assert code(decide(signal(DISPUTE), brand)) == "Admit"
+    assert code(decide(signal(DISPUTE), OPEN._replace(statements=(mine,)))) == "indicator-unknown"
 
 
 # Retraction.

@@ -66,7 +66,7 @@ def test_a_view_says_everything_about_one_indicator(hub: Hub) -> None:
     pixel.say(DISPUTE, md5(1))
     pixel.say(OUTCOME, md5(1))
     view = check_view(hub, frame, 1)
-    assert (view.indicator, view.type, view.community) == (str(md5(1)), "md5", COMMUNITY)
+    assert (view.indicator, view.community) == (str(md5(1)), COMMUNITY)
     assert (view.status, view.reporters, view.disputes) == ("human_confirmed", "2", 1)
     assert ledger.instant(view.first_seen) == hub.clock() - 70
     assert ledger.instant(view.last_seen) == hub.clock()

@@ -97,11 +97,11 @@ class _Submission:
                 self.accepted += not isinstance(result, Rejection)
                 show_result(self._console, {"line": self._lines.popleft()}, result)
         except HubError:
-            if self._lines:
-                self._console.note(
-                    f"Stopped before line {self._lines[0]}. Go on with --skip {self._lines[0] - 1};"
-                    " sending a line twice does no harm."
-                )
+            # The batch that failed has lines, and none of them has been shown.
+            self._console.note(
+                f"Stopped before line {self._lines[0]}. Go on with --skip {self._lines[0] - 1};"
+                " sending a line twice does no harm."
+            )
             raise
 
 

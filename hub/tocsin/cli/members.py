@@ -110,7 +110,7 @@ def member_add(  # one argument an option
         hub = service.hub
     client = view.clients[0]
     advice = (
-        [f"It can now sign in:  tocsin login {hub} --client-id {client.client_id}"]
+        [f"It can now do:  tocsin login --hub {hub} --issuer {issuer} --client-id {client.client_id}"]
         if keys
         else [f"It has no key yet:  tocsin-hub key add {issuer} --key FILE"]
     )

@@ -5,10 +5,12 @@ in this run, and every expectation that fails is counted: the demo then ends wit
 """
 
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -71,11 +73,8 @@ def main(keep: bool = False) -> int:
         if keep:
             click.echo(f"\nThe hub goes on at {stage.issuer} (its log: {stage.log}); Ctrl-C ends it.")
             click.echo(f"Try: curl {stage.issuer}/log/tile/entries/000.p/1")
-            try:
-                while True:
-                    time.sleep(3600)
-            except KeyboardInterrupt:
-                click.echo()
+            with suppress(KeyboardInterrupt):
+                signal.pause()
     if not keep and not story.failures:
         shutil.rmtree(folder)
     return 1 if story.failures else 0

@@ -118,6 +118,10 @@ def upgrade() -> None:
         sa.Column("quarantine", sa.String(length=16), nullable=True),
         sa.Column("gone", sa.String(length=10), nullable=True),
         sa.Column("gone_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "basis IN ('human_confirmed', 'human_reviewed', 'classifier', 'hash_match_unviewed', 'user_report')",
+            name="statement_basis",
+        ),
         sa.CheckConstraint("gone IN ('expired', 'retracted', 'recalled', 'erased')", name="statement_gone"),
         sa.CheckConstraint(
             "kind IN ('report', 'sighting', 'dispute', 'retraction', 'outcome', 'expiry')",
@@ -126,6 +130,10 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "quarantine IN ('pdq-degenerate', 'pdq-low-quality', 'benign', 'minor-suspected')",
             name="statement_quarantine",
+        ),
+        sa.CheckConstraint(
+            "status IN ('quarantined', 'candidate', 'corroborated', 'human_confirmed', 'disputed', 'expired')",
+            name="statement_status",
         ),
         sa.CheckConstraint("(gone IS NULL) = (gone_at IS NULL)", name="statement_gone_at"),
         sa.CheckConstraint("(jws IS NULL) = (gone IS NOT NULL)", name="statement_erased"),

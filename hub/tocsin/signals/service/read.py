@@ -14,7 +14,7 @@ from tocsin.signals import rules
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.submit import cap_of
 from tocsin.signals.store import admission, reading
-from tocsin_schemas.feed import CommunityView, IndicatorView, Me, ReasonView, StatementView
+from tocsin_schemas.feed import IndicatorView, Me, ReasonView, StatementView
 from tocsin_schemas.fold import Statement
 from tocsin_schemas.indicators import parse
 from tocsin_schemas.ledger import rfc3339
@@ -128,31 +128,11 @@ def me(context: Context, reader_id: int, client_id: str, scopes: Iterable[str]) 
             client_id=client_id,
             state=org.state,
             scopes=sorted(scopes),
-            communities=_communities(context, uow, reader_id),
+            communities=context.members.community_views(uow, reader_id),
             signals_per_hour=cap,
             signals_left=left,
             log_size=ledger.size(uow),
         )
-
-
-def communities(context: Context, reader_id: int) -> list[CommunityView]:
-    """The communities a member may read or write."""
-    with context.database.snapshot() as uow:
-        return _communities(context, uow, reader_id)
-
-
-def _communities(context: Context, uow: UnitOfWork, reader_id: int) -> list[CommunityView]:
-    grants = context.members.grants(uow, reader_id)
-    return [
-        CommunityView(
-            community=slug,
-            audience=context.members.audience(slug),
-            may_write=grants[community.id][0],
-            may_read=grants[community.id][1],
-        )
-        for slug, community in sorted(context.members.communities(uow).items())
-        if any(grants.get(community.id, ()))
-    ]
 
 
 def _readable(context: Context, uow: UnitOfWork, reader_id: int, slug: str) -> Community:

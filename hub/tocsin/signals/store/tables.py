@@ -4,7 +4,7 @@ Rows of the hot tables carry no foreign keys: on PostgreSQL each costs a query a
 checks what they would have.
 """
 
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -20,12 +20,14 @@ from sqlmodel import Field, SQLModel
 
 from tocsin.db import WHOLE, table
 from tocsin_schemas.indicators import INDICATOR_TYPES
-from tocsin_schemas.vocabulary import ENTRY_KINDS
+from tocsin_schemas.vocabulary import ENTRY_KINDS, Basis, Status
 
 ALIASES_PER_STATEMENT: Final = 16
 """An indicator's id is 16 x the log index of the statement that brought it, plus its place there."""
 
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in ENTRY_KINDS)
+_BASES: Final = ", ".join(f"'{basis}'" for basis in get_args(Basis))
+_STATUSES: Final = ", ".join(f"'{status}'" for status in get_args(Status))
 _TYPES: Final = ", ".join(f"'{kind}'" for kind in INDICATOR_TYPES)
 
 
@@ -39,6 +41,8 @@ class StatementRow(SQLModel, table=True):
     __tablename__ = "statement"
     __table_args__ = (
         CheckConstraint(f"kind IN ({_KINDS})", name="statement_kind"),
+        CheckConstraint(f"basis IN ({_BASES})", name="statement_basis"),
+        CheckConstraint(f"status IN ({_STATUSES})", name="statement_status"),
         CheckConstraint("gone IN ('expired', 'retracted', 'recalled', 'erased')", name="statement_gone"),
         CheckConstraint("length(jti) = 16 AND length(digest) = 32", name="statement_digests"),
         CheckConstraint(
