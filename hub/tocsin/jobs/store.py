@@ -33,7 +33,8 @@ def take(uow: UnitOfWork, job: str, holder: str, seconds: int) -> bool:
             index_elements=[_lease.c.job],
             set_=values,
             where=or_(_lease.c.holder == holder, _lease.c.until <= uow.now),
-        )
+        ),
+        execution_options={"preserve_rowcount": True},
     )
     return bool(taken.rowcount)
 

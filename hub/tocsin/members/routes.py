@@ -130,6 +130,7 @@ def communities(request: Request, actor: Annotated[Actor, Depends(require(None))
     "/v1/communities/{community}/members",
     tags=["members"],
     summary="The members of a community, with their keys",
+    response_model_exclude_none=True,
     responses=problems.documented("not-found"),
 )
 def directory(

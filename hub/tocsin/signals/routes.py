@@ -134,6 +134,7 @@ def feed(
 @router.get(
     "/communities/{community}/indicators/{indicator}",
     summary="One indicator: where it stands and why",
+    response_model_exclude_none=True,
     responses=problems.documented("not-found", "indicator-invalid"),
 )
 def indicator(actor: Reader, context: Signals, community: str, indicator: str) -> IndicatorView:
