@@ -24,7 +24,7 @@ help: ## List the targets
 
 setup: $(VENV)/.tocsin-setup ## Make .venv with the locked, hash-checked packages (PYTHON=… to choose the interpreter)
 
-demo: setup ## Three members and one hub, end to end, in under a minute (KEEP=1 keeps what it made)
+demo: setup ## Three members and one hub, end to end, in under a minute (KEEP=1 leaves the hub running)
 	$(BIN)/tocsin-hub demo $(if $(KEEP),--keep)
 
 $(VENV)/.tocsin-packages: requirements-dev.lock

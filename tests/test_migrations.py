@@ -49,12 +49,18 @@ def test_from_nothing_to_the_head(bare: Database) -> None:
 def test_migrations_and_models_are_the_same(bare: Database) -> None:
     migrations.upgrade(bare)
     with bare.engine.connect() as conn:
-        context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            conn, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, schema.METADATA) == []
     found = inspect(bare.engine)
     for name, table in schema.METADATA.tables.items():
         # Alembic compares no CHECK constraints.
-        stated = {str(c.name) for c in table.constraints if str(c.name).startswith(name) and c.__visit_name__ == "check_constraint"}
+        stated = {
+            str(c.name)
+            for c in table.constraints
+            if str(c.name).startswith(name) and c.__visit_name__ == "check_constraint"
+        }
         kept = {check["name"] for check in found.get_check_constraints(name)}
         assert stated <= kept, name
     bare.dispose()

@@ -1,16 +1,25 @@
-"""`python -m tests.benchmarks [--only NAME]`: run benchmarks, print one JSON object a line."""
+"""`python -m tests.benchmarks [--only NAME]`: run benchmarks, print one JSON object a line.
 
-import sys
+A run of all of them also writes the figures into docs/benchmarks.md.
+"""
+
+import os
+import platform
+import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import click
 
 from tests.benchmarks import ingest, reading
 from tests.benchmarks.figures import Figure
 
-DATABASES = ("sqlite", "postgres")
-BENCHMARKS: Mapping[str, tuple[Callable[[], Iterator[Figure]], ...]] = {
+PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+DATABASES: Final = ("sqlite", "postgres")
+BENCHMARKS: Final[Mapping[str, tuple[Callable[[], Iterator[Figure]], ...]]] = {
     "ingest-sqlite": (partial(ingest.ingest, "sqlite"),),
     "ingest-postgres": (partial(ingest.ingest, "postgres"),),
     "ingest-growth": tuple(partial(ingest.growth, dialect) for dialect in DATABASES),
@@ -20,14 +29,37 @@ BENCHMARKS: Mapping[str, tuple[Callable[[], Iterator[Figure]], ...]] = {
 
 
 @click.command()
-@click.option("--only", type=click.Choice(tuple(BENCHMARKS)), help="Run one of them.")
+@click.option(
+    "--only", type=click.Choice(tuple(BENCHMARKS)), help="Run one of them; the page stays as it is."
+)
 def main(only: str | None) -> None:
     """Measure, each figure beside its floor."""
+    figures = []
     for name in (only,) if only else BENCHMARKS:
         for benchmark in BENCHMARKS[name]:
             for figure in benchmark():
                 click.echo(figure.line())
-                sys.stdout.flush()
+                figures.append(figure)
+    if only is None:
+        _write(figures)
+
+
+def _write(figures: list[Figure]) -> None:
+    """Put the figures of a whole run between the marks of the page."""
+    lines = [
+        f"Written by `make bench` on {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores "
+        f"({platform.machine()}), Python {platform.python_version()}; clients, hub and database share them.",
+        "",
+        "| name | database | value | floor | unit | ratio | n |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| `{f.name}` | {f.database} | {f.value:,.4g} | {f.floor:,.4g} | {f.unit} | **{f.ratio:.2f}** | {f.n:,} |"
+            for f in figures
+        ),
+    ]
+    text = "\n".join(("<!-- figures -->", *lines, "<!-- /figures -->"))
+    page = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: text, PAGE.read_text(), flags=re.DOTALL)
+    PAGE.write_text(page)
 
 
 if __name__ == "__main__":

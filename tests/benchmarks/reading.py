@@ -71,7 +71,8 @@ def _maker(party: Party, hub: LiveHub) -> Any:
 
 
 def _pull(http: httpx2.Client, base: str, headers: dict[str, str]) -> list[bytes]:
-    pages, url = [], f"{base}/v1/communities/{COMMUNITY}/feed?limit={PAGE}"
+    pages: list[bytes] = []
+    url = f"{base}/v1/communities/{COMMUNITY}/feed?limit={PAGE}"
     while True:
         answer = http.get(url, headers=headers)
         if not answer.content:

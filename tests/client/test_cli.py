@@ -322,7 +322,8 @@ class TestReport:
             "--minor-suspected",
         )
         token = "email:v1.3." + "a" * 52
-        assert here.row("report", "--indicator", token, *words, *more)["status"] == "candidate"
+        # What concerns a minor is kept and shown to nobody (trust.md §4); the author is told.
+        assert here.row("report", "--indicator", token, *words, *more)["status"] == "quarantined"
 
     def test_what_does_not_fit_is_refused_for_each_file(self, terminal: Any, picture: Path) -> None:
         here = terminal()
@@ -414,8 +415,9 @@ class TestSubmit:
     def test_lines_can_be_skipped(self, terminal: Any, tmp_path: Path) -> None:
         here = terminal()
         path = tmp_path / "reports.ndjson"
-        path.write_text("".join(f'{{"indicators":"md5:{n:032x}"}}\n' for n in range(1, 6)))
-        assert [row["line"] for row in here.rows("submit", path, *REPORT, "--skip", 3)] == [4, 5]
+        path.write_text("".join(f'{{"indicators":"md5:{n:032x}"}}\n' for n in range(1, 6)) + "{\n")
+        rows = here.rows("submit", path, *REPORT, "--skip", 3, code=1)
+        assert [(row["line"], "refused" in row) for row in rows] == [(6, True), (4, False), (5, False)]
 
     def test_past_the_cap_it_says_where_to_go_on(self, terminal: Any, tmp_path: Path) -> None:
         here = terminal(signals_per_hour=2)

@@ -87,7 +87,9 @@ def test_used_assertions_and_revoked_tokens_are_forgotten_in_time(hub: Hub) -> N
     assert (after["assertion"], after["revoked_token"]) == ([], [])
 
 
-def test_the_metronome_beats(hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_metronome_beats(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A job that fails is logged and tried again at its next beat; a job that did something says how much."""
     beats: list[int] = []
     enough = threading.Event()
@@ -106,7 +108,9 @@ def test_the_metronome_beats(hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: 
         scheduler = metronome.start(hub.app.state.signals, keys.load(hub.settings))
         assert enough.wait(10)
         scheduler.shutdown()
-    said = {record.getMessage(): record for record in caplog.records if record.name == "tocsin.jobs.metronome"}
+    said = {
+        record.getMessage(): record for record in caplog.records if record.name == "tocsin.jobs.metronome"
+    }
     assert said["job failed"].__dict__["job"] == "test.beat"
     assert (said["job done"].__dict__["job"], said["job done"].__dict__["count"]) == ("test.beat", 7)
 

@@ -141,7 +141,9 @@ def test_the_order_in_which_the_hub_remembers_does_not_matter(
     random.shuffle(shuffled)
     listed = sorted(known.own_evidence, reverse=True)
     other = changed(known, statements=tuple(shuffled), own_evidence=frozenset(listed))
-    assert parts(admit(signal, DIGEST, policy, known, NOW)) == parts(admit(signal, DIGEST, policy, other, NOW))
+    assert parts(admit(signal, DIGEST, policy, known, NOW)) == parts(
+        admit(signal, DIGEST, policy, other, NOW)
+    )
 
 
 @given(said(), policies, knowledge(prior=True), st.integers(0, 2 * NOW))

@@ -54,10 +54,16 @@ def evidence(n: int) -> str:
     return hashlib.sha256(b"evidence %d" % n).hexdigest()
 
 
-def report(until: int, basis: Basis = "human_confirmed", *, quality: int | None = None, **more: Any) -> Report:
+def report(
+    until: int, basis: Basis = "human_confirmed", *, quality: int | None = None, **more: Any
+) -> Report:
     """A report of media that ends at `until` (Unix seconds)."""
-    media = Media(ai_origin="unknown", origin_evidence="none", detection_context="upload", pdq_quality=quality)
-    return Report(basis=basis, labels=["test@1:benign_a"], tlp="amber", valid_until=until, media=media, **more)
+    media = Media(
+        ai_origin="unknown", origin_evidence="none", detection_context="upload", pdq_quality=quality
+    )
+    return Report(
+        basis=basis, labels=["test@1:benign_a"], tlp="amber", valid_until=until, media=media, **more
+    )
 
 
 def account_report(until: int, *, minor: bool = False) -> Report:
@@ -66,7 +72,11 @@ def account_report(until: int, *, minor: bool = False) -> Report:
         reviewers=1, conduct="ban_evasion", relevance="child_safety", action="frozen", minor_suspected=minor
     )
     return Report(
-        basis="human_confirmed", labels=["behaviour@1:ban_evasion"], tlp="amber", valid_until=until, account=account
+        basis="human_confirmed",
+        labels=["behaviour@1:ban_evasion"],
+        tlp="amber",
+        valid_until=until,
+        account=account,
     )
 
 

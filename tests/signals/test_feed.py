@@ -56,7 +56,9 @@ def test_pages_of_interleaved_communities_join_without_gap_or_repetition(hub: Hu
 
 
 @pytest.mark.parametrize("after", [0, 3, 4, 19, 20, 21, 10_000])
-def test_after_names_the_last_record_held_whether_or_not_it_is_of_this_community(hub: Hub, after: int) -> None:
+def test_after_names_the_last_record_held_whether_or_not_it_is_of_this_community(
+    hub: Hub, after: int
+) -> None:
     pixel = Voice(hub, "pixel", communities=BOTH)
     pixel.batch([pixel.report(md5(n), community=COMMUNITY if n % 2 else "ncii") for n in range(21)])
     assert [r["seq"] for r in pixel.feed(after=after)] == [n for n in range(21) if n % 2 and n > after]

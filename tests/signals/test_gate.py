@@ -45,7 +45,12 @@ def payload(voice: Voice, **claims: Any) -> bytes:
 
 
 def header(voice: Voice, **changes: Any) -> dict[str, Any]:
-    stated = {"typ": "secevent+jwt", "alg": voice.party.key.public.alg, "kid": voice.party.key.public.kid, **changes}
+    stated = {
+        "typ": "secevent+jwt",
+        "alg": voice.party.key.public.alg,
+        "kid": voice.party.key.public.kid,
+        **changes,
+    }
     return {name: value for name, value in stated.items() if value is not None}
 
 

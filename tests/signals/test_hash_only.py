@@ -137,10 +137,14 @@ def test_no_raw_value_gets_in_or_is_found_anywhere(database_url: str, tmp_path: 
                 codes += [json.loads(line).get("code") for line in answers[-1].splitlines()]
             assert {result["code"] for result in pixel.batch(dirty)} <= HEADER_CODES
             answers += ask_with(hub, pixel, lines, canaries)
-        wrong = [item for item in zip(codes, canaries, strict=True) if item[0] not in SCHEMA_CODES | OTHERS_CODES]
+        wrong = [
+            item for item in zip(codes, canaries, strict=True) if item[0] not in SCHEMA_CODES | OTHERS_CODES
+        ]
         assert wrong == []
         # The claims they were planted in would all have been taken.
-        assert [result.get("code") for result in pixel.batch([signed(pixel, whole) for whole in wholes])] == [None] * 8
+        assert [result.get("code") for result in pixel.batch([signed(pixel, whole) for whole in wholes])] == [
+            None
+        ] * 8
         answers += exports(hub, frame)
         check_hub(hub.database, hub.settings)
         held = dump(hub.database)
@@ -223,7 +227,9 @@ def dump_of(database_url: str) -> bytes:
         return subprocess.run([program, "--dbname", database_url], check=True, capture_output=True).stdout
     content = bytearray()
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
-        for (name,) in cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+        for (name,) in cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall():
             with cursor.copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(name))) as copy:
                 content += b"".join(bytes(part) for part in copy)
     return bytes(content)

@@ -80,7 +80,10 @@ def test_reading_and_writing_are_rights_of_their_own(hub: Hub) -> None:
         assert_refused(reader.post(reader.report(md5(3))), "audience-forbidden")
         assert_refused(nobody.post(nobody.report(md5(3))), "audience-forbidden")
         for voice in (writer, nobody):
-            for path in (f"/v1/communities/{COMMUNITY}/feed", f"/v1/communities/{COMMUNITY}/indicators/{md5(1)}"):
+            for path in (
+                f"/v1/communities/{COMMUNITY}/feed",
+                f"/v1/communities/{COMMUNITY}/indicators/{md5(1)}",
+            ):
                 assert_refused(voice.get(path), "not-found")
                 assert_refused(voice.get(path.replace(COMMUNITY, "nowhere")), "not-found")
 
@@ -219,7 +222,13 @@ def test_requests_of_the_wrong_form(hub: Hub) -> None:
         assert_refused(pixel.post(token, dry_run="perhaps"), "request-invalid")
         assert_refused(hub.http.post("/v1/signals", content=token, headers=single), "unauthenticated")
         feed = f"/v1/communities/{COMMUNITY}/feed"
-        for params in ({"after": "-1"}, {"limit": "0"}, {"limit": "10001"}, {"after": "x"}, {"after": str(2**54)}):
+        for params in (
+            {"after": "-1"},
+            {"limit": "0"},
+            {"limit": "10001"},
+            {"after": "x"},
+            {"after": str(2**54)},
+        ):
             assert_refused(pixel.get(feed, **params), "request-invalid")
         assert_refused(pixel.get("/v1/signals"), "method-not-allowed")
         assert_refused(pixel.get("/v1/nothing"), "not-found")

@@ -126,9 +126,7 @@ def test_each_refusal_on_its_own(expected: str, known: dict[str, Any], said: dic
     assert code(decide(signal(**said), OPEN._replace(**known))) == expected
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), list(itertools.combinations(WRONG, 2)), ids=lambda row: row[0]
-)
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(WRONG, 2)), ids=lambda row: row[0])
 def test_of_two_things_wrong_the_first_in_order_is_named(first: Any, second: Any) -> None:
     known = OPEN._replace(**{**second[1], **first[1]})
     said = {"event": REPORT, **second[2], **first[2]}
@@ -224,7 +222,9 @@ def test_only_reports_are_renewals(event: Event) -> None:
     assert code(decide(signal(event), REPORTED._replace(own_toe=NOW))) == "Admit"
 
 
-@pytest.mark.parametrize(("live", "expected"), [(-1, "Admit"), (0, "renewals-exhausted"), (1, "renewals-exhausted")])
+@pytest.mark.parametrize(
+    ("live", "expected"), [(-1, "Admit"), (0, "renewals-exhausted"), (1, "renewals-exhausted")]
+)
 def test_an_author_has_so_many_live_reports_of_a_thing_and_no_more(live: int, expected: str) -> None:
     own = tuple(own_report(n) for n in range(POLICY.live_reports + live))
     others = tuple(statement(n) for n in range(POLICY.live_reports))
@@ -306,7 +306,14 @@ def test_delivery_changes_only_reports(event: Event) -> None:
 
 @pytest.mark.parametrize(
     ("bits", "expected"),
-    [(63, "pdq-degenerate"), (64, None), (192, None), (193, "pdq-degenerate"), (0, "pdq-degenerate"), (256, "pdq-degenerate")],
+    [
+        (63, "pdq-degenerate"),
+        (64, None),
+        (192, None),
+        (193, "pdq-degenerate"),
+        (0, "pdq-degenerate"),
+        (256, "pdq-degenerate"),
+    ],
 )
 def test_a_pdq_hash_of_a_flat_picture_is_quarantined(bits: int, expected: str | None) -> None:
     decision = decide(signal(report(NOW + DAY, quality=90), [pdq(bits)]))

@@ -90,7 +90,10 @@ def test_a_view_says_everything_about_one_indicator(hub: Hub) -> None:
 
 
 steps = st.lists(
-    st.tuples(st.integers(0, 3), st.sampled_from(["report", "classifier", "sighting", "dispute", "pull", "wait", "retract"])),
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(["report", "classifier", "sighting", "dispute", "pull", "wait", "retract"]),
+    ),
     min_size=1,
     max_size=12,
 )
@@ -105,9 +108,7 @@ steps = st.lists(
 def test_the_standing_is_what_the_shown_statements_fold_to(hub: Hub, plan: list[tuple[int, str]]) -> None:
     """Whatever four members (two of one owner) do about it, anyone can recompute the status and its reasons."""
     serial = len(hub.members.list_members())
-    voices = [
-        Voice(hub, f"m{serial + n}", owner=f"owner{serial}" if n > 1 else None) for n in range(4)
-    ]
+    voices = [Voice(hub, f"m{serial + n}", owner=f"owner{serial}" if n > 1 else None) for n in range(4)]
     last: dict[int, str] = {}
     for turn, (who, what) in enumerate(plan):
         voice = voices[who]

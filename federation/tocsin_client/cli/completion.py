@@ -3,13 +3,18 @@
 from typing import Final
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 _VARIABLE: Final = "_TOCSIN_COMPLETE"
+_SHELLS: Final[dict[str, type[ShellComplete]]] = {
+    "bash": BashComplete,
+    "zsh": ZshComplete,
+    "fish": FishComplete,
+}
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 def completion(shell: str) -> None:
     r"""Print the completion script for your shell.
 
@@ -19,10 +24,8 @@ def completion(shell: str) -> None:
       eval "$(tocsin completion zsh)"                        in ~/.zshrc
       tocsin completion fish > ~/.config/fish/completions/tocsin.fish
     """
-    found = get_completion_class(shell)
     root = click.get_current_context().find_root().command
-    if found is not None:
-        click.echo(found(root, {}, "tocsin", _VARIABLE).source())
+    click.echo(_SHELLS[shell](root, {}, "tocsin", _VARIABLE).source())
 
 
 COMMANDS: Final = (completion,)
