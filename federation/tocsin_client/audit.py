@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tocsin_client.feed import Failure, HubEvent, Outcome, Pair, Trust, Verified, check_all
+from tocsin_client.feed import Failure, HubEvent, Outcome, Pair, Signed, Trust, Verified, check_all
 from tocsin_client.mirror import CHUNK, Mirror
 from tocsin_client.pool import Crashed, Workers
 from tocsin_client.statements import StatementRow
-from tocsin_schemas.feed import Live
 from tocsin_schemas.ledger import Entry, rfc3339
 
 
@@ -74,7 +73,7 @@ def _parts(
 
 
 def _statement_pair(row: StatementRow, trust: Trust) -> Pair:
-    record = Live(
+    record = Signed(
         seq=row.seq,
         recorded_at=rfc3339(row.recorded_at),
         expires_at=rfc3339(row.expires_at),
@@ -85,9 +84,10 @@ def _statement_pair(row: StatementRow, trust: Trust) -> Pair:
 
 
 def _event_pair(event: HubEvent, trust: Trust) -> Pair:
-    record = Live(
+    record = Signed(
         seq=event.seq,
         recorded_at=rfc3339(event.recorded_at),
+        expires_at=None,
         r=event.r.hex(),
         jws=event.jws.decode("ascii", "replace"),
     )

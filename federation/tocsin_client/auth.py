@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from joserfc import jwt
-from joserfc.jwk import ECKey, OKPKey
-
 from tocsin_client.clock import Clock, system_clock
 from tocsin_client.http import Call, HubError, Transport
+from tocsin_schemas import envelope
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.signals import dump_object
 
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -56,8 +55,6 @@ def discover(transport: Transport) -> Metadata:
 
 def assertion(client_id: str, key: SigningKey, audience: str, now: int) -> str:
     """A client assertion (RFC 7523 §3) for one token request."""
-    public = key.public
-    header = {"typ": ASSERTION_TYP, "alg": public.alg, "kid": public.kid}
     claims = {
         "iss": client_id,
         "sub": client_id,
@@ -66,9 +63,7 @@ def assertion(client_id: str, key: SigningKey, audience: str, now: int) -> str:
         "exp": now + ASSERTION_SECONDS,
         "jti": secrets.token_hex(16),
     }
-    jwk: dict[str, str | list[str]] = {**key.jwk()}
-    private = OKPKey.import_key(jwk) if public.alg == "Ed25519" else ECKey.import_key(jwk)
-    return jwt.encode(header, claims, private, algorithms=[public.alg])
+    return envelope.sign(dump_object(claims), key, ASSERTION_TYP).decode()
 
 
 class Tokens:

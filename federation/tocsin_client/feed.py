@@ -21,13 +21,13 @@ Steps 1 and 2 are `read_page`, 3 is `pair`, the others `check`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, Self, cast, get_args
+from typing import Final, Literal, NamedTuple, Self, cast, get_args
 
 from pydantic import ValidationError
 
 from tocsin_schemas import envelope, ledger
 from tocsin_schemas.envelope import AuthorKey
-from tocsin_schemas.feed import Directory, Gone, Live, MemberKey, Record, Withheld, parse_record
+from tocsin_schemas.feed import Directory, Gone, Live, MemberKey, Record, parse_record
 from tocsin_schemas.hub_events import verify_hub_event
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.problems import Refused
@@ -37,8 +37,7 @@ from tocsin_schemas.vocabulary import Basis, EntryKind, HubKind
 HUB_KINDS: Final[frozenset[str]] = frozenset(get_args(HubKind))
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """A member's signal that passed every step. `id` is its payload's SHA-256; instants are Unix seconds."""
 
     seq: int
@@ -132,11 +131,20 @@ def _key(key: MemberKey, issuer: str) -> AuthorKey:
     return AuthorKey(key.public(), issuer, _instant(key.not_before), _instant(key.not_after))
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A record and the bytes of its log entry."""
+class Signed(NamedTuple):
+    """A record with signed bytes, as the feed spells it (`tocsin_schemas.feed.Live`)."""
 
-    record: Record
+    seq: int
+    recorded_at: str
+    expires_at: str | None
+    r: str
+    jws: str
+
+
+class Pair(NamedTuple):
+    """A record and the bytes of its log entry; made of plain parts, since many of them go to worker processes."""
+
+    record: Signed | Absent
     entry: bytes
 
 
@@ -144,14 +152,14 @@ class Pair:
 class Page:
     """The records of a page by sequence number, the lines that are none, and the highest number (the cursor behind)."""
 
-    records: Mapping[int, Record]
+    records: Mapping[int, Signed | Absent]
     failures: tuple[Failure, ...]
     last: int
 
 
 def read_page(lines: Iterable[bytes], after: int) -> Page:
     """Steps 1 and 2: read a page's lines behind the cursor `after`."""
-    records: dict[int, Record] = {}
+    records: dict[int, Signed | Absent] = {}
     failures: list[Failure] = []
     latest = after
     for line in lines:
@@ -170,8 +178,16 @@ def read_page(lines: Iterable[bytes], after: int) -> Page:
             )
             continue
         latest = record.seq
-        records[record.seq] = record
+        records[record.seq] = _plain(record)
     return Page(records, tuple(failures), latest)
+
+
+def _plain(record: Record) -> Signed | Absent:
+    if isinstance(record, Live):
+        return Signed(record.seq, record.recorded_at, record.expires_at, record.r, record.jws)
+    if isinstance(record, Gone):
+        return Absent(record.seq, "gone", record.gone)
+    return Absent(record.seq, "withheld", record.withheld)
 
 
 def pair(page: Page, entries: Iterable[tuple[int, bytes]], community: str) -> Iterator[Pair | Failure]:
@@ -206,10 +222,8 @@ def check(item: Pair, trust: Trust) -> Outcome:
         if entry.community != trust.community:
             raise Refused("community-mismatch", "entry.community", "the entry belongs to another community")
         record = item.record
-        if isinstance(record, Gone):
-            return Absent(seq, "gone", record.gone)
-        if isinstance(record, Withheld):
-            return Absent(seq, "withheld", record.withheld)
+        if isinstance(record, Absent):
+            return record
         if _instant(record.recorded_at) != entry.recorded_at:
             raise Refused("recorded-at-mismatch", "recorded_at", "the entry names another time")
         # 6. The commitment opens to the signed bytes.
@@ -229,7 +243,7 @@ def check(item: Pair, trust: Trust) -> Outcome:
         return Failure(seq, refused.code, refused.field, refused.reason)
 
 
-def _signal(record: Live, entry: ledger.Entry, nonce: bytes, jws: bytes, trust: Trust) -> Verified:
+def _signal(record: Signed, entry: ledger.Entry, nonce: bytes, jws: bytes, trust: Trust) -> Verified:
     verified = envelope.verify(jws, trust.members)
     signal = verified.signal
     # 8. Not revoked. The hub's clock counts whole seconds and lets a signal be issued a little ahead of it, so a signal

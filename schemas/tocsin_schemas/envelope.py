@@ -1,12 +1,14 @@
 """The envelope: sign a signal, and verify one before anything in it is read.
 
+Every token of Tocsin is such a compact JWS, explicitly typed (RFC 8725 §3.11): `sign` and `open_token` take the type.
+
 `verify` is the only way to a `Signal`, and it never decides whose key to trust: the caller hands in the directory. Its
 steps are numbered; docs/signal-lifecycle.md uses the same numbers.
 """
 
 import binascii
 import hashlib
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +24,10 @@ MEDIA_TYPE: Final = "application/secevent+jwt"
 BATCH_MEDIA_TYPE: Final = "application/secevent+jwt-seq"
 MAX_TOKEN_BYTES: Final = 8 * 1024
 
-_ALGS: Final = {"Ed25519": "Ed25519", "EdDSA": "Ed25519", "ES256": "ES256"}
+ALGS: Final[Mapping[str, str]] = {"Ed25519": "Ed25519", "EdDSA": "Ed25519", "ES256": "ES256"}
+"""The names that may stand in `alg` (RFC 9864, RFC 8037, RFC 7518), and the key's own name for it."""
+
+_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 # The characters of plain base64 that base64url has not are mapped to one that no alphabet has.
 _FROM_URL: Final = bytes.maketrans(b"-_+/", b"+/!!")
 _STRAY: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
@@ -65,10 +70,10 @@ class VerifiedSignal(NamedTuple):
     key: AuthorKey
 
 
-def sign(payload: bytes, key: SigningKey) -> bytes:
-    """The compact JWS (RFC 7515 §3.1) of a payload made by `signals.compose`."""
-    header = json.dumps({"typ": TYP, "alg": key.public.alg, "kid": key.public.kid}, separators=(",", ":"))
-    message = encode(header.encode()) + b"." + encode(payload)
+def sign(payload: bytes, key: SigningKey, typ: str = TYP) -> bytes:
+    """The compact JWS (RFC 7515 §3.1) of a payload; that of a signal is made by `signals.compose`."""
+    header = signals.dump_object({"typ": typ, "alg": key.public.alg, "kid": key.public.kid})
+    message = encode(header) + b"." + encode(payload)
     return message + b"." + encode(key.sign(message))
 
 
@@ -108,31 +113,40 @@ def read(opened: Opened) -> VerifiedSignal:
     return VerifiedSignal(token, hashlib.sha256(payload).digest(), signal, key)
 
 
-def open_token(token: bytes, keys: Mapping[str, AuthorKey]) -> Opened:
-    """Steps 1-4: verify a token's signature; its payload stays unread.
+def open_token(token: bytes, keys: Mapping[str, AuthorKey], typ: str = TYP) -> Opened:
+    """Steps 1-4: verify the signature of a token of type `typ`; its payload stays unread.
 
     Raises:
         Refused: with the code of the first step that fails.
     """
     # 1. Size and shape: three parts of base64url, nothing around them.
-    if len(token) > MAX_TOKEN_BYTES:
-        raise Refused("envelope-too-large", "", f"{MAX_TOKEN_BYTES} bytes are the limit")
-    parts = token.split(b".")
-    if len(parts) != 3:
-        raise Refused("envelope-malformed", "", "a compact JWS has three parts")
-    payload, signature = decode(parts[1], "payload"), decode(parts[2], "signature")
-    # 2. Header: closed, of our type, with an allowed algorithm.
-    alg, kid = _header(parts[0])
+    header, payload, signature, message = _parts(token)
+    # 2. Header: closed, of the type asked for, with an allowed algorithm.
+    alg, kid = _header(header, typ)
     # 3. Key: known, and made for this algorithm.
     key = keys.get(kid)
     if key is None:
-        raise Refused("key-unknown", "header.kid", "not a key of this author")
+        raise Refused("key-unknown", "header.kid", "not a known key")
     if key.public.alg != alg:
         raise Refused("alg-key-mismatch", "header.alg", "the key is for another algorithm")
     # 4. Signature over the exact bytes received.
-    if not key.public.verify(signature, token[: len(parts[0]) + 1 + len(parts[1])]):
+    if not key.public.verify(signature, message):
         raise Refused("signature-invalid", "signature", "does not verify with the key named")
     return Opened(token, payload, key)
+
+
+def kid_of(token: bytes, typ: str) -> str:
+    """Steps 1-2: the kid that a token of type `typ` names, for who must look its key up before `open_token`.
+
+    Nothing is verified yet. What is given is spelled like a thumbprint (RFC 7638), and safe to ask a database for.
+
+    Raises:
+        Refused: with the code of the first step that fails.
+    """
+    kid = _header(_parts(token)[0], typ)[1]
+    if not _KID.fullmatch(kid):
+        raise Refused("key-unknown", "header.kid", "not a known key")
+    return kid
 
 
 def payload_of(token: bytes) -> bytes:
@@ -162,22 +176,33 @@ def decode(segment: bytes, field: str) -> bytes:
         raise Refused("base64-not-canonical", field, "not base64url") from None
 
 
+def _parts(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """The header as it stands, payload and signature decoded, and the bytes that are signed (RFC 7515 §5.2)."""
+    if len(token) > MAX_TOKEN_BYTES:
+        raise Refused("envelope-too-large", "", f"{MAX_TOKEN_BYTES} bytes are the limit")
+    message, _, signature = token.rpartition(b".")
+    header, dot, payload = message.partition(b".")
+    if not dot or b"." in payload:
+        raise Refused("envelope-malformed", "", "a compact JWS has three parts")
+    return header, decode(payload, "payload"), decode(signature, "signature"), message
+
+
 @lru_cache(maxsize=4096)
-def _header(segment: bytes) -> tuple[str, str]:
+def _header(segment: bytes, typ: str) -> tuple[str, str]:
     """(algorithm, kid) of a protected header. Cached: a member's header is the same on every signal."""
     header = signals.load_object(decode(segment, "header"), "header")
     if "crit" in header:
         raise Refused("header-crit", "header.crit", "no extension is supported")
     if header.keys() - {"typ", "alg", "kid"}:
         raise Refused("header-member-unknown", "header", "only typ, alg and kid are allowed")
-    if header.get("typ") != TYP:
-        raise Refused("typ-mismatch", "header.typ", f"must be {TYP}")
+    if header.get("typ") != typ:
+        raise Refused("typ-mismatch", "header.typ", f"must be {typ}")
     alg = header.get("alg")
     if alg == "none":
-        raise Refused("alg-none", "header.alg", "unsigned signals are refused")
-    if not isinstance(alg, str) or alg not in _ALGS:
+        raise Refused("alg-none", "header.alg", "unsigned tokens are refused")
+    if not isinstance(alg, str) or alg not in ALGS:
         raise Refused("alg-not-allowed", "header.alg", "must be Ed25519 or ES256")
     kid = header.get("kid")
     if not isinstance(kid, str):
         raise Refused("claim-missing", "header.kid", "name the key by its RFC 7638 thumbprint")
-    return _ALGS[alg], kid
+    return ALGS[alg], kid

@@ -4,7 +4,6 @@ In this release the only one is `expiry`: once a day and community, the Merkle r
 statements that expired, so that anyone who kept the log can check that nothing expired unseen.
 """
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pydantic import Field, ValidationError
 from tocsin_schemas.envelope import AuthorKey, open_token
 from tocsin_schemas.ledger import merkle_root
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.signals import Audience, Closed, Digest, Instant, Jti, load_object
+from tocsin_schemas.signals import Audience, Closed, Digest, Instant, Jti, dump_object, load_object
 from tocsin_schemas.vocabulary import EVENT_PREFIX
 
 HUB_PATTERN: Final = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$"
@@ -62,7 +61,7 @@ def compose_expiry(*, iss: str, aud: str, iat: int, day: str, seqs: Sequence[int
     """The payload of an `expiry` event; sign it with `envelope.sign`."""
     body = {"day": day, "count": len(seqs), "root": expiry_root(seqs).hex()}
     claims = {"iss": iss, "aud": aud, "iat": iat, "jti": secrets.token_hex(16)}
-    return json.dumps({**claims, "events": {EVENT_PREFIX + "expiry": body}}, separators=(",", ":")).encode()
+    return dump_object({**claims, "events": {EVENT_PREFIX + "expiry": body}})
 
 
 def verify_hub_event(token: bytes, keys: Mapping[str, AuthorKey]) -> HubEvent:

@@ -7,7 +7,7 @@ NumericDate integers (RFC 7519 §2). An optional member that has nothing to say 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 
@@ -277,7 +277,12 @@ def compose(
         opaque = [{"format": "opaque", "id": str(item)} for item in subject]
         claims["sub_id"] = opaque[0] if len(opaque) == 1 else {"format": "aliases", "identifiers": opaque}
     claims["events"] = {EVENT_PREFIX + kind: event.model_dump(exclude_none=True)}
-    return json.dumps(claims, separators=(",", ":")).encode()
+    return dump_object(claims)
+
+
+def dump_object(value: Mapping[str, Any]) -> bytes:
+    """Compact JSON in ASCII: what `load_object` reads fastest."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def load_object(raw: bytes, field: str) -> dict[str, Any]:

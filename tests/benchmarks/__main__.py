@@ -46,9 +46,9 @@ def main(only: str | None) -> None:
 
 def _write(figures: list[Figure]) -> None:
     """Put the figures of a whole run between the marks of the page."""
+    day, machine = datetime.now(UTC).date().isoformat(), f"{os.cpu_count()} cores ({platform.machine()})"
     lines = [
-        f"Written by `make bench` on {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores "
-        f"({platform.machine()}), Python {platform.python_version()}; clients, hub and database share them.",
+        f"`make bench`, {day}: {machine}, Python {platform.python_version()}; clients, hub and database share them.",
         "",
         "| name | database | value | floor | unit | ratio | n |",
         "|---|---|---|---|---|---|---|",

@@ -59,10 +59,6 @@ def _grow(hub: LiveHub, party: Party, size: int, sample: bytes) -> None:
         author_id = next(i for i, org in hub.members.orgs(uow).items() if org.issuer == party.issuer)
     log_size = party.sdk().me().log_size
     fill(hub.database, COMMUNITY, author_id, max(0, size - log_size), lambda _: sample)
-    if hub.database.dialect == "postgresql":
-        # What autovacuum does on its own a minute later.
-        with hub.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.exec_driver_sql("VACUUM ANALYZE")
 
 
 def _send(hub: LiveHub, party: Party, batches: list[list[bytes]]) -> float:

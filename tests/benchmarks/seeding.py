@@ -58,5 +58,5 @@ def seed_batch(
             )
         )  # fmt: skip
         indicators.append((seq * ALIASES_PER_STATEMENT, community_id, "pdq", secrets.token_bytes(32)))
-    observations = [(seq * ALIASES_PER_STATEMENT, seq) for seq in range(first, first + len(tokens))]
+    observations = [(seq * ALIASES_PER_STATEMENT, True, seq) for seq in range(first, first + len(tokens))]
     store.record(uow, statements, indicators, observations)

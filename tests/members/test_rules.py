@@ -1,134 +1,24 @@
 """What makes a key, a client, a token good: decided without a database or a server."""
 
 import hashlib
-import json
 from typing import Any
 
 import pytest
-from joserfc import jws, jwt
-from joserfc.jwk import OctKey, RSAKey
 
 from tests.support.clock import START
-from tests.support.parties import encode, private
 from tocsin.members import rules
-from tocsin_schemas import envelope
 from tocsin_schemas.envelope import AuthorKey
-from tocsin_schemas.jwk import KeyAlg, SigningKey
+from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.vocabulary import SCOPES
 
 NOW = START
 ISSUER = "https://hub.example"
 KEY = SigningKey.generate()
-TYP = rules.ASSERTION_TYP
 
 
 def code(caught: pytest.ExceptionInfo[Refused]) -> tuple[str, str]:
     return caught.value.code, caught.value.field
-
-
-def header(**changes: Any) -> dict[str, Any]:
-    members = {"typ": TYP, "alg": KEY.public.alg, "kid": KEY.public.kid, **changes}
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def token(**changes: Any) -> str:
-    return encode(header(**changes), {"sub": "cl_1"}, KEY)
-
-
-def forged(members: dict[str, Any], alg: str = "none") -> str:
-    """A token with a header that no library would make."""
-    raw = rules.seal(TYP, {"sub": "cl_1"}, KEY).split(".")
-    first = envelope.encode(json.dumps({**header(), **members, "alg": alg}).encode()).decode()
-    return ".".join([first, *raw[1:]])
-
-
-@pytest.mark.parametrize("alg", ["Ed25519", "ES256"])
-def test_what_is_sealed_here_is_read_by_another_library(alg: KeyAlg) -> None:
-    key = SigningKey.generate(alg)
-    sealed = rules.seal(TYP, {"sub": "cl_1"}, key)
-    read = jwt.decode(sealed, private(key), algorithms=[alg])
-    assert read.claims == {"sub": "cl_1"}
-    assert read.header == {"typ": TYP, "alg": alg, "kid": key.public.kid}
-
-
-@pytest.mark.parametrize("alg", ["Ed25519", "ES256"])
-def test_what_another_library_sealed_is_read_here(alg: KeyAlg) -> None:
-    key = SigningKey.generate(alg)
-    sealed = encode({"typ": TYP, "alg": alg, "kid": key.public.kid}, {"sub": "cl_1"}, key)
-    assert rules.unseal(sealed, TYP).claims(key.public) == {"sub": "cl_1"}
-
-
-def test_the_older_name_of_ed25519_is_read() -> None:
-    sealed = forged({}, alg="EdDSA")
-    assert rules.unseal(sealed, TYP).alg == "Ed25519"
-
-
-@pytest.mark.parametrize(
-    ("sealed", "expected"),
-    [
-        ("a" * (rules.MAX_JWT_BYTES + 1), ("envelope-too-large", "")),
-        ("", ("envelope-malformed", "")),
-        ("a.b", ("envelope-malformed", "")),
-        (token() + ".x", ("envelope-malformed", "")),
-        (token().replace(".", "é", 1), ("envelope-malformed", "")),
-        (token().replace(".", "=.", 1), ("base64-padding", "header")),
-        (" " + token(), ("base64-not-canonical", "header")),
-        (token() + "=", ("base64-padding", "signature")),
-        (token(typ="at+jwt"), ("typ-mismatch", "header.typ")),
-        (token(typ="secevent+jwt"), ("typ-mismatch", "header.typ")),
-        (token(typ="JWT"), ("typ-mismatch", "header.typ")),
-        (token(typ=None), ("typ-mismatch", "header.typ")),
-        (token(kid=None), ("claim-missing", "header.kid")),
-        (token(cty="JWT"), ("header-member-unknown", "header")),
-        (token(jku="https://elsewhere.example/jwks"), ("header-member-unknown", "header")),
-        (forged({"crit": ["exp"]}), ("header-crit", "header.crit")),
-        (forged({"jwk": KEY.public.jwk()}), ("header-member-unknown", "header")),
-        (forged({}), ("alg-none", "header.alg")),
-        (forged({}, "None"), ("alg-not-allowed", "header.alg")),
-        (forged({}, "HS256"), ("alg-not-allowed", "header.alg")),
-        (forged({}, "RS256"), ("alg-not-allowed", "header.alg")),
-        (forged({}, "ES384"), ("alg-not-allowed", "header.alg")),
-        (forged({"kid": 7}, "Ed25519"), ("claim-missing", "header.kid")),
-    ],
-)
-def test_a_token_out_of_form_is_refused(sealed: str, expected: tuple[str, str]) -> None:
-    with pytest.raises(Refused) as caught:
-        rules.unseal(sealed, TYP)
-    assert code(caught) == expected
-
-
-def test_an_algorithm_that_is_no_word_is_refused() -> None:
-    sealed = forged({}, alg=["Ed25519"])  # type: ignore[arg-type]  # that is the point
-    with pytest.raises(Refused) as caught:
-        rules.unseal(sealed, TYP)
-    assert code(caught) == ("alg-not-allowed", "header.alg")
-
-
-def test_claims_are_read_only_with_the_key_that_signed() -> None:
-    sealed = rules.unseal(token(), TYP)
-    with pytest.raises(Refused) as caught:
-        sealed.claims(SigningKey.generate().public)
-    assert code(caught) == ("signature-invalid", "signature")
-    with pytest.raises(Refused) as caught:
-        sealed.claims(SigningKey.generate("ES256").public)
-    assert code(caught) == ("alg-key-mismatch", "header.alg")
-
-
-@pytest.mark.parametrize("payload", [b"[]", b"{", b'{"a":1,"a":2}', b'{"a":NaN}', '{"a":"é"}'.encode()])
-def test_a_payload_that_is_not_one_plain_object_is_refused(payload: bytes) -> None:
-    compact = jws.serialize_compact(header(), payload, private(KEY), algorithms=[KEY.public.alg])
-    with pytest.raises(Refused) as caught:
-        rules.unseal(compact, TYP).claims(KEY.public)
-    assert caught.value.code in {"json-invalid", "json-duplicate-key"}
-
-
-def test_every_flipped_character_breaks_the_seal() -> None:
-    sealed = token()
-    for place, character in enumerate(sealed):
-        flipped = sealed[:place] + ("A" if character != "A" else "B") + sealed[place + 1 :]
-        with pytest.raises(Refused):
-            rules.unseal(flipped, TYP).claims(KEY.public)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +80,10 @@ def test_a_good_assertion(changes: dict[str, Any]) -> None:
         ({"jti": 7}, ("claim-invalid", "jti")),
         ({"jti": ""}, ("claim-invalid", "jti")),
         ({"jti": "j" * 129}, ("claim-invalid", "jti")),
+        ({"jti": "j\0"}, ("claim-invalid", "jti")),
+        ({"jti": "\ud800"}, ("claim-invalid", "jti")),
+        ({"iss": "c\0", "sub": "c\0"}, ("claim-invalid", "iss")),
+        ({"sub": "c\ud800"}, ("claim-invalid", "sub")),
         ({"iss": "d"}, ("claim-invalid", "iss")),
         ({"aud": "https://other.example"}, ("audience-unknown", "aud")),
         ({"aud": ISSUER + "/"}, ("audience-unknown", "aud")),
@@ -350,13 +244,3 @@ def test_closed_words_and_sane_numbers() -> None:
         with pytest.raises(Refused) as caught:
             check()
         assert code(caught) == ("claim-invalid", field)
-
-
-def test_no_algorithm_confusion_is_even_spelled() -> None:
-    """An HMAC keyed with the public key, and RSA: made with joserfc, refused by name before any key is looked at."""
-    hmac = jwt.encode(header(alg="HS256"), {}, OctKey.import_key(KEY.public.raw), algorithms=["HS256"])
-    rsa = jwt.encode(header(alg="RS256"), {}, RSAKey.generate_key(2048), algorithms=["RS256"])
-    for sealed in (hmac, rsa):
-        with pytest.raises(Refused) as caught:
-            rules.unseal(sealed, TYP)
-        assert code(caught) == ("alg-not-allowed", "header.alg")

@@ -16,7 +16,9 @@ from tests.support.hub import Hub, in_process
 from tests.support.parties import Party, private
 from tests.support.state import contents
 from tocsin.config import Settings
+from tocsin.members.rules import ASSERTION_TYP
 from tocsin.members.service import NewKey, forget
+from tocsin_schemas import envelope
 from tocsin_schemas.envelope import decode, encode
 from tocsin_schemas.jwk import KeyAlg, SigningKey
 from tocsin_schemas.vocabulary import SCOPES
@@ -133,6 +135,11 @@ def signal(party: Party) -> str:
     return party.assertion({"typ": "secevent+jwt"})
 
 
+def over(payload: bytes) -> Callable[[Party], str]:
+    """Signed well, over a payload that no library would make."""
+    return lambda p: envelope.sign(payload, p.key, ASSERTION_TYP).decode()
+
+
 def issued(offset: int) -> Callable[[Party], str]:
     return lambda p: p.assertion(iat=p.endpoint.clock() + offset, exp=p.endpoint.clock() + 30)
 
@@ -167,6 +174,14 @@ NEGATIVE: dict[str, tuple[Callable[[Party], str], str, str]] = {
     "alg none": (unsigned, "alg-none", "header.alg"),
     "alg HS256 with the public key": (hs256, "alg-not-allowed", "header.alg"),
     "alg RS256": (rs256, "alg-not-allowed", "header.alg"),
+    "a list": (over(b"[]"), "json-invalid", "payload"),
+    "half an object": (over(b"{"), "json-invalid", "payload"),
+    "NaN": (over(b'{"iat":NaN}'), "json-invalid", "payload"),
+    "not in ASCII": (over('{"iss":"é"}'.encode()), "json-invalid", "payload"),
+    "a member named twice": (over(b'{"iss":"a","iss":"a"}'), "json-duplicate-key", "payload"),
+    "iss with a NUL": (lambda p: p.assertion(iss="\0", sub="\0"), "claim-invalid", "iss"),
+    "jti with a NUL": (lambda p: p.assertion(jti="\0"), "claim-invalid", "jti"),
+    "kid with a NUL": (lambda p: p.assertion({"kid": "\0" * 43}), "key-unknown", "header.kid"),
     "unknown kid": (lambda p: p.assertion({"kid": "nobody"}), "key-unknown", "header.kid"),
     "kid is missing": (lambda p: p.assertion({"kid": None}), "claim-missing", "header.kid"),
     "signed by another key": (

@@ -10,6 +10,7 @@ from tests.support.hub import Hub
 from tests.support.parties import Party, encode
 from tests.support.state import contents
 from tocsin import keys
+from tocsin_schemas.envelope import sign
 from tocsin_schemas.jwk import SigningKey
 
 METADATA = 'resource_metadata="https://hub.example/.well-known/oauth-protected-resource"'
@@ -89,6 +90,11 @@ FORGED: dict[str, tuple[Callable[[Hub, Party], str], str]] = {
     ),
     "for another hub": (
         lambda h, p: encode(header(hub_key(h)), {**claims(h, p), "aud": "https://o.example"}, hub_key(h)),
+        "token-invalid",
+    ),
+    "over a list": (lambda h, _p: sign(b"[]", hub_key(h), "at+jwt").decode(), "token-invalid"),
+    "a claim named twice": (
+        lambda h, _p: sign(b'{"iss":"a","iss":"a"}', hub_key(h), "at+jwt").decode(),
         "token-invalid",
     ),
     "padded": (lambda _h, p: p.token() + "=", "token-invalid"),

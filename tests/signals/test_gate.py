@@ -1,4 +1,4 @@
-"""The gate, through HTTP: whatever is not exactly a fresh signal of the caller's own is refused by name, and leaves no trace."""
+"""The gate, through HTTP: what is not exactly a fresh signal of the caller is refused by name and leaves no trace."""
 
 import base64
 import hashlib

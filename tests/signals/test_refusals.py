@@ -263,7 +263,7 @@ def test_a_dry_run_stores_nothing_and_costs_the_cap(hub: Hub) -> None:
         b"nonsense",
     ]
     headers = pixel.headers()
-    used = dict((row[0], row[2]) for row in dump(hub.database)["quota"])
+    used = {row[0]: row[2] for row in dump(hub.database)["quota"]}
     with unchanged(hub.database, frozenset({"quota"})):
         results = pixel.batch(lines, dry_run="true")
         single = pixel.post(lines[1], dry_run="true")
@@ -280,7 +280,7 @@ def test_a_dry_run_stores_nothing_and_costs_the_cap(hub: Hub) -> None:
     assert [line.get("status") for line in results[:1]] == ["candidate"]
     assert (results[3]["status"], results[4]["status"]) == ("human_confirmed", "quarantined")
     assert (single.status_code, single.json()) == (200, results[1])
-    now_used = dict((row[0], row[2]) for row in dump(hub.database)["quota"])
+    now_used = {row[0]: row[2] for row in dump(hub.database)["quota"]}
     assert sum(now_used.values()) - sum(used.values()) == len(lines) + 1
     receipts = pixel.batch(lines[1:2])
     assert receipts[0]["statement"] == results[1]["statement"]

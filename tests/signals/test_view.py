@@ -89,6 +89,7 @@ def test_a_view_says_everything_about_one_indicator(hub: Hub) -> None:
         assert (opened.kind, ledger.rfc3339(opened.recorded_at)) == (shown.kind, shown.recorded_at)
 
 
+ACTIONS = ["report", "classifier", "sighting", "dispute", "pull", "wait", "retract"]
 steps = st.lists(
     st.tuples(
         st.integers(0, 3),

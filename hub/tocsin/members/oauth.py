@@ -2,7 +2,7 @@
 
 Authlib runs the protocol (RFC 6749 client credentials, RFC 7009 revocation, RFC 7662 introspection); nothing of a web
 framework is here. Two things are our own, because the library's are looser than protocol.md §3: how a client assertion
-is verified (`rules`, `service.access`), and how an access token is made and read. There is one client authentication,
+is verified (`service.access`), and how an access token is made and read. There is one client authentication,
 `private_key_jwt`, and one list of algorithms. No answer repeats what was sent: every message is a constant.
 """
 
@@ -31,7 +31,10 @@ from tocsin.errors import Refused
 from tocsin.members import rules
 from tocsin.members.service import Access, Authenticated
 from tocsin.web.auth import Actor
+from tocsin_schemas import envelope
+from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.signals import LATEST, dump_object, load_object
 from tocsin_schemas.vocabulary import SCOPES
 
 AUTH_METHOD: Final = "private_key_jwt"
@@ -67,6 +70,7 @@ class OAuth:
         self._access = access
         self._issuer = issuer
         self._key = key
+        self._keys = {key.public.kid: AuthorKey(key.public, issuer, 0, LATEST)}
         self._server = _server(access, issuer, self._new_token, self.read)
 
     def token(self, form: Form) -> Answer:
@@ -104,10 +108,8 @@ class OAuth:
             Refused: `token-invalid`, `token-wrong-type`, `token-expired`.
         """
         try:
-            sealed = rules.unseal(token, rules.ACCESS_TOKEN_TYP)
-            if sealed.kid != self._key.public.kid:
-                raise Refused("key-unknown", "header.kid", "not the key of this hub")
-            claims = sealed.claims(self._key.public)
+            opened = envelope.open_token(token.encode(), self._keys, rules.ACCESS_TOKEN_TYP)
+            claims = load_object(opened.payload, "payload")
         except Refused as error:
             code = "token-wrong-type" if error.code == "typ-mismatch" else "token-invalid"
             raise Refused(code, "authorization", error.reason) from None
@@ -115,7 +117,7 @@ class OAuth:
 
     def metadata(self) -> dict[str, Any]:
         """Authorization server metadata (RFC 8414 §2)."""
-        algs = list(rules.ALGS)
+        algs = list(envelope.ALGS)
         found: dict[str, Any] = {
             "issuer": self._issuer,
             "jwks_uri": self._issuer + JWKS_PATH,
@@ -154,7 +156,8 @@ class OAuth:
             issued_at=now,
             expires_at=now + rules.ACCESS_TOKEN_SECONDS,
         )
-        return rules.seal(rules.ACCESS_TOKEN_TYP, token.claims(self._issuer), self._key)
+        payload = dump_object(token.claims(self._issuer))
+        return envelope.sign(payload, self._key, rules.ACCESS_TOKEN_TYP).decode()
 
     def _error(self, form: Form, error: Exception) -> Answer:
         return _answer(self._server.handle_error_response(form, error))

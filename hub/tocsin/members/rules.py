@@ -1,12 +1,9 @@
 """What makes a member, a key, a client and a token good. Pure: same input and same instant, same answer.
 
-A JSON Web Token is read in the steps that the signal envelope takes (`tocsin_schemas.envelope`), with the same strict
-primitives: `unseal` checks form, type and algorithm; the caller then finds the key and calls `Sealed.claims`, which
-verifies the signature before it reads the payload. There is no other way to the claims.
+A token's claims are judged here once `tocsin_schemas.envelope.open_token` has verified its type and its signature.
 """
 
 import hashlib
-import json
 import re
 import unicodedata
 from base64 import b32encode
@@ -14,17 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
-from tocsin_schemas.envelope import AuthorKey, decode, encode
-from tocsin_schemas.jwk import PublicKey, SigningKey
+from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.signals import ISSUER_PATTERN, load_object
+from tocsin_schemas.signals import ISSUER_PATTERN
 from tocsin_schemas.vocabulary import SCOPES, MemberClass, MemberState
 
 ASSERTION_TYP: Final = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis §4, explicit typing
 ACCESS_TOKEN_TYP: Final = "at+jwt"  # RFC 9068 §2.1
-ALGS: Final[Mapping[str, str]] = {"Ed25519": "Ed25519", "EdDSA": "Ed25519", "ES256": "ES256"}
-"""Names a client may write in `alg` (RFC 9864, RFC 8037, RFC 7518), and the key's own name for it."""
-MAX_JWT_BYTES: Final = 8 * 1024
 MAX_JTI_CHARS: Final = 128
 
 ASSERTION_SECONDS: Final = 300
@@ -45,66 +38,6 @@ GROUP_CHARS: Final = 16
 _GROUP: Final = re.compile(rf"{GROUP_PREFIX}[a-z2-7]{{{GROUP_CHARS}}}")
 _ISSUER: Final = re.compile(ISSUER_PATTERN)
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A compact JWS of the right type whose signature has not been verified yet. `alg` is the key's name for it."""
-
-    alg: str
-    kid: str
-    message: bytes
-    payload: bytes
-    signature: bytes
-
-    def claims(self, key: PublicKey) -> dict[str, Any]:
-        """The claims, once the signature has been verified with `key`.
-
-        Raises:
-            Refused: `alg-key-mismatch`, `signature-invalid`, or the code of a payload that is not one JSON object.
-        """
-        if key.alg != self.alg:
-            raise Refused("alg-key-mismatch", "header.alg", "the key is for another algorithm")
-        if not key.verify(self.signature, self.message):
-            raise Refused("signature-invalid", "signature", "does not verify with the key named")
-        return load_object(decode(self.payload, "payload"), "payload")
-
-
-def seal(typ: str, claims: Mapping[str, Any], key: SigningKey) -> str:
-    """A compact JWS (RFC 7515 §3.1) of `claims`, explicitly typed (RFC 8725 §3.11)."""
-    header = {"typ": typ, "alg": key.public.alg, "kid": key.public.kid}
-    message = b".".join(encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
-    return (message + b"." + encode(key.sign(message))).decode()
-
-
-def unseal(token: str, typ: str) -> Sealed:
-    """Read the form and header of a compact JWS that must be of type `typ`.
-
-    Raises:
-        Refused: with the code of the first step that fails.
-    """
-    # 1. Size and shape.
-    if len(token) > MAX_JWT_BYTES:
-        raise Refused("envelope-too-large", "", f"{MAX_JWT_BYTES} bytes are the limit")
-    if not token.isascii() or token.count(".") != 2:
-        raise Refused("envelope-malformed", "", "a compact JWS has three parts")
-    first, payload, signature = token.encode().split(b".")
-    # 2. Header: closed, of the type asked for, with an allowed algorithm.
-    header = load_object(decode(first, "header"), "header")
-    if "crit" in header:
-        raise Refused("header-crit", "header.crit", "no extension is supported")
-    if header.keys() - {"typ", "alg", "kid"}:
-        raise Refused("header-member-unknown", "header", "only typ, alg and kid are allowed")
-    if header.get("typ") != typ:
-        raise Refused("typ-mismatch", "header.typ", f"must be {typ}")
-    alg, kid = header.get("alg"), header.get("kid")
-    if alg == "none":
-        raise Refused("alg-none", "header.alg", "unsigned tokens are refused")
-    if not isinstance(alg, str) or alg not in ALGS:
-        raise Refused("alg-not-allowed", "header.alg", "must be Ed25519 or ES256")
-    if not isinstance(kid, str):
-        raise Refused("claim-missing", "header.kid", "name the key by its RFC 7638 thumbprint")
-    return Sealed(ALGS[alg], kid, first + b"." + payload, payload, decode(signature, "signature"))
 
 
 def check_in_force(key: AuthorKey, now: int) -> None:
@@ -141,6 +74,8 @@ def check_assertion(claims: Mapping[str, Any], issuer: str, now: int) -> Asserti
             raise Refused("claim-missing", name, "required")
         if not isinstance(claims[name], kind) or isinstance(claims[name], bool):
             raise Refused("claim-invalid", name, "of the wrong type")
+        if kind is str and not claims[name].isprintable():
+            raise Refused("claim-invalid", name, "not a line of text")
     if claims["iss"] != claims["sub"]:
         raise Refused("claim-invalid", "iss", "iss and sub are both the client_id")
     if claims["aud"] != issuer:

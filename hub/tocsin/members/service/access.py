@@ -7,6 +7,8 @@ from tocsin.db import Database
 from tocsin.errors import Refused
 from tocsin.members import rules, store
 from tocsin.members.service.records import ClientView, Org, author_key, client_view, org
+from tocsin_schemas.envelope import kid_of, open_token
+from tocsin_schemas.signals import load_object
 
 REMEMBER_SECONDS: Final = 60
 """How long a used assertion is kept after it expired, for clocks that differ between processes."""
@@ -37,17 +39,20 @@ class Access:
         Raises:
             Refused: with the code of the first step that fails.
         """
+        jws = token.encode()
         # 1. Form, type, algorithm.
-        sealed = rules.unseal(token, rules.ASSERTION_TYP)
+        kid = kid_of(jws, rules.ASSERTION_TYP)
         with self._database.snapshot() as uow:
             # 2. Key: known, and in force now.
-            row = store.key(uow, sealed.kid)
+            row = store.key(uow, kid)
             if row is None:
                 raise Refused("key-unknown", "header.kid", "not a key of a member")
             key = author_key(row)
             rules.check_in_force(key, uow.now)
             # 3. Signature; only then the claims: who, for whom, when.
-            assertion = rules.check_assertion(sealed.claims(key.public), self._issuer, uow.now)
+            opened = open_token(jws, {kid: key}, rules.ASSERTION_TYP)
+            claims = load_object(opened.payload, "payload")
+            assertion = rules.check_assertion(claims, self._issuer, uow.now)
             # 4. The client is in force, and its member owns the key.
             client = store.client_by_id(uow, assertion.client_id)
         if client is None or client.organisation_id != row.organisation_id:
@@ -58,7 +63,7 @@ class Access:
         with self._database.transaction() as uow:
             if not store.use_assertion(uow, client.client_id, assertion.jti, assertion.expires_at):
                 raise Refused("jti-reused", "jti", "the assertion was used before")
-        return Authenticated(client_view(client), sealed.kid)
+        return Authenticated(client_view(client), kid)
 
     def standing(self, token: rules.AccessToken) -> tuple[Org, frozenset[str]]:
         """The member an access token speaks for, suspended or not, and the scopes it still carries.

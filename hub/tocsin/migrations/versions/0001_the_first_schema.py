@@ -79,10 +79,11 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
+        sa.Column("decides", sa.Boolean(), nullable=False),
         sa.Column(
             "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.PrimaryKeyConstraint("indicator_id", "seq"),
+        sa.PrimaryKeyConstraint("indicator_id", "decides", "seq"),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("observation", schema=None) as batch_op:

@@ -126,7 +126,7 @@ class Desk:
         uow, author_id, now = self._uow, self._author.id, self._uow.now
         statements: list[tuple[object, ...]] = []
         entries: list[log.Entry] = []
-        observations: list[tuple[int, int]] = []
+        observations: list[tuple[int, bool, int]] = []
         runs: dict[int, list[int]] = {}
         for seq, ((verified, nonce, commitment), decision, community, about) in enumerate(
             self._taken, self._first
@@ -144,9 +144,10 @@ class Desk:
             )  # fmt: skip
             entries.append(log.Entry(community.slug, decision.kind, now, commitment))
             if not gone:
-                observations += [(indicator_id, seq) for indicator_id in about]
+                decides = decision.kind in store.DECIDING
+                observations += [(indicator_id, decides, seq) for indicator_id in about]
             runs.setdefault(community.id, [seq, seq])[1] = seq
-        kept = {indicator_id for indicator_id, _ in observations}
+        kept = {indicator_id for indicator_id, _, _ in observations}
         ledger.append(uow, self._first, entries)
         store.record(uow, statements, [row for row in self._new_indicators if row[0] in kept], observations)
         store.forget(uow, [seq for seq in self._gone if seq < self._first], "retracted", now)

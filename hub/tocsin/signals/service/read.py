@@ -77,6 +77,7 @@ def indicator_view(context: Context, reader_id: int, slug: str, text: str) -> In
         ]
         standing = rules.standing(facts, uow.now, context.policy)
         size = ledger.size(uow)
+        marked = admission.viewed_up_to(uow, [reader_id], [] if indicator_id is None else [indicator_id])
     # What is quarantined is nobody's business but its author's.
     shown = [
         (row, fact)
@@ -86,8 +87,9 @@ def indicator_view(context: Context, reader_id: int, slug: str, text: str) -> In
     if indicator_id is None or not shown:
         raise Refused("not-found", "", "no live statement about it that you may see")
     visible = {row.digest for row, _ in shown}
-    with context.database.transaction() as uow:
-        reading.mark_viewed(uow, reader_id, indicator_id, size)
+    if marked.get(indicator_id, 0) <= shown[-1][0].seq:
+        with context.database.transaction() as uow:
+            reading.mark_viewed(uow, reader_id, indicator_id, size)
     return IndicatorView(
         indicator=str(indicator),
         community=slug,

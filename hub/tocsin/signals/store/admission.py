@@ -98,22 +98,18 @@ def indicator_ids(
 
 def about(uow: UnitOfWork, indicator_ids: Collection[int], now: int) -> list[About]:
     """The live reports and disputes of any of the indicators: the kinds that decide where it stands."""
+    o, c = observation.c, statement.c
     if not indicator_ids:
         return []
-    c = statement.c
-    chosen = observation.join(statement, observation.c.seq == c.seq).select().with_only_columns(
-        observation.c.indicator_id,
-        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.expires_at, c.basis, c.quarantine,
-    )  # fmt: skip
-    rows = uow.conn.execute(
-        chosen.where(
-            uow.among(observation.c.indicator_id, indicator_ids),
-            c.kind.in_(DECIDING),
-            c.gone.is_(None),
-            c.expires_at > now,
-        )
+    # Two look-ups by key rather than a join: no statistics, however old, can make them anything else.
+    found = observation.select().with_only_columns(o.indicator_id, o.seq)
+    places = uow.conn.execute(found.where(uow.among(o.indicator_id, indicator_ids), o.decides)).all()
+    chosen = statement.select().with_only_columns(
+        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.expires_at, c.basis, c.quarantine
     )
-    return [About._make(row) for row in rows]
+    live = chosen.where(uow.among(c.seq, {seq for _, seq in places}), c.gone.is_(None), c.expires_at > now)
+    rows = {row.seq: row for row in uow.conn.execute(live)} if places else {}
+    return [About(indicator_id, *rows[seq]) for indicator_id, seq in places if seq in rows]
 
 
 def indicators_of(uow: UnitOfWork, seqs: Collection[int]) -> dict[int, list[int]]:
@@ -166,7 +162,7 @@ def record(
     uow: UnitOfWork,
     statements: Sequence[tuple[object, ...]],
     indicators: Sequence[tuple[int, int, str, bytes]],
-    observations: Iterable[tuple[int, int]],
+    observations: Iterable[tuple[int, bool, int]],
 ) -> None:
     """Write admitted statements (`STATEMENT_COLUMNS`), new indicators and what is about what."""
     uow.insert_rows(statement, STATEMENT_COLUMNS, statements)
@@ -174,7 +170,7 @@ def record(
     uow.insert_rows(
         indicator, ("id", "community_id", "type", "value"), sorted(indicators, key=lambda row: row[1:])
     )
-    uow.insert_rows(observation, ("indicator_id", "seq"), sorted(observations))
+    uow.insert_rows(observation, ("indicator_id", "decides", "seq"), sorted(observations))
 
 
 def forget(uow: UnitOfWork, seqs: Collection[int], reason: str, at: int) -> None:

@@ -6,7 +6,6 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork
-from tocsin.signals.store.admission import DECIDING
 from tocsin.signals.store.tables import delivery, indicator, observation, statement, view
 from tocsin_schemas.vocabulary import Basis, EntryKind
 
@@ -66,17 +65,17 @@ def find_indicator(uow: UnitOfWork, community_id: int, kind: str, value: bytes) 
 
 def statements_of(uow: UnitOfWork, indicator_id: int, now: int) -> list[ViewedStatement]:
     """The live statements about an indicator in log order: every report and dispute, the newest of the others."""
-    c = statement.c
-    chosen = observation.join(statement, observation.c.seq == c.seq).select().with_only_columns(
+    o, c = observation.c, statement.c
+    places = observation.select().with_only_columns(o.seq).where(o.indicator_id == indicator_id)
+    seqs = [
+        *uow.conn.execute(places.where(o.decides)).scalars(),
+        *uow.conn.execute(places.where(~o.decides).order_by(o.seq.desc()).limit(NEWEST_SHOWN)).scalars(),
+    ]
+    chosen = statement.select().with_only_columns(
         c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.recorded_at, c.expires_at, c.basis,
         c.quarantine, c.nonce, c.jws,
     )  # fmt: skip
-    live = chosen.where(observation.c.indicator_id == indicator_id, c.gone.is_(None), c.expires_at > now)
-    deciding = c.kind.in_(DECIDING)
-    rows = [
-        *uow.conn.execute(live.where(deciding)),
-        *uow.conn.execute(live.where(~deciding).order_by(c.seq.desc()).limit(NEWEST_SHOWN)),
-    ]
+    rows = uow.conn.execute(chosen.where(uow.among(c.seq, seqs), c.gone.is_(None), c.expires_at > now))
     return sorted(ViewedStatement._make(row) for row in rows)
 
 

@@ -8,6 +8,7 @@ from typing import Final, get_args
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -112,12 +113,15 @@ class IndicatorRow(SQLModel, table=True):
 
 
 class ObservationRow(SQLModel, table=True):
-    """A live statement is about an indicator."""
+    """A live statement is about an indicator. `decides` tells reports and disputes from the rest: there may be any
+    number of sightings of one indicator, and where it stands is asked without reading them.
+    """
 
     __tablename__ = "observation"
     __table_args__ = (Index("observation_seq", "seq"), {"sqlite_with_rowid": False})
 
     indicator_id: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    decides: bool = Field(sa_column=Column(Boolean(), primary_key=True))
     seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
 
 
