@@ -101,7 +101,8 @@ def _compare(mirror: Mirror, row: StatementRow, outcome: Outcome, cursor: int) -
     if not isinstance(outcome, Verified):
         yield Failure(row.seq, "row-altered", "kind", "no statement of a member")
         return
-    signed = (outcome.id, outcome.author, outcome.iat, outcome.basis, outcome.target, outcome.jws)
+    said = outcome.statement
+    signed = (said.id, said.author, said.iat, said.basis, said.target, said.jws)
     if signed != (row.id, row.author, row.iat, row.basis, row.target, row.jws):
         yield Failure(
             row.seq, "row-altered", "statement", "a column says something else than the signed bytes"

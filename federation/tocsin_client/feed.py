@@ -25,6 +25,7 @@ from typing import Final, Literal, NamedTuple, Self, cast, get_args
 
 from pydantic import ValidationError
 
+from tocsin_client.statements import StatementRow
 from tocsin_schemas import envelope, ledger
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.feed import Directory, Gone, Live, MemberKey, Record, parse_record
@@ -32,27 +33,21 @@ from tocsin_schemas.hub_events import verify_hub_event
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import Report
-from tocsin_schemas.vocabulary import Basis, EntryKind, HubKind
+from tocsin_schemas.vocabulary import EntryKind, HubKind
 
 HUB_KINDS: Final[frozenset[str]] = frozenset(get_args(HubKind))
 
 
 class Verified(NamedTuple):
-    """A member's signal that passed every step. `id` is its payload's SHA-256; instants are Unix seconds."""
+    """A member's signal that passed every step."""
 
-    seq: int
-    kind: EntryKind
-    author: str
-    id: bytes
-    iat: int
-    recorded_at: int
-    expires_at: int
-    basis: Basis | None
-    target: bytes | None
-    commitment: bytes
-    r: bytes
-    jws: bytes
+    statement: StatementRow
     indicators: tuple[Indicator, ...]
+
+    @property
+    def seq(self) -> int:
+        """Its number in the log."""
+        return self.statement.seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +259,7 @@ def _signal(record: Signed, entry: ledger.Entry, nonce: bytes, jws: bytes, trust
     event = signal.event
     if isinstance(event, Report) and expires_at > event.valid_until:
         raise Refused("expiry-mismatch", "expires_at", "later than the author's valid_until")
-    return Verified(
+    statement = StatementRow(
         seq=record.seq,
         kind=cast("EntryKind", entry.kind),
         author=signal.iss,
@@ -277,8 +272,8 @@ def _signal(record: Signed, entry: ledger.Entry, nonce: bytes, jws: bytes, trust
         commitment=entry.commitment,
         r=nonce,
         jws=jws,
-        indicators=signal.indicators,
     )
+    return Verified(statement, signal.indicators)
 
 
 def _entry(raw: bytes) -> ledger.Entry:

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Final, Self
 
@@ -82,8 +81,7 @@ class Applied:
     expired: int = 0
 
 
-_COLUMNS: Final = "seq, id, kind, author, iat, recorded_at, expires_at, basis, target, commitment, r, jws"
-_VALUES: Final = attrgetter(*_COLUMNS.split(", "))
+_COLUMNS: Final = ", ".join(StatementRow._fields)
 
 
 class MirrorStore:
@@ -242,7 +240,7 @@ class MirrorStore:
     def _insert(self, statements: Sequence[Verified]) -> None:
         self._conn.executemany(
             f"INSERT INTO statement ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # constant
-            map(_VALUES, statements),
+            [item.statement for item in statements],
         )
         self._conn.executemany(
             "INSERT INTO indicator (type, value, seq) VALUES (?, ?, ?)",
@@ -315,7 +313,7 @@ class MirrorStore:
             " WHERE type = ? AND value = ? ORDER BY seq",
             (indicator.type, indicator.value),
         )
-        return [StatementRow(*row) for row in found]
+        return [StatementRow._make(row) for row in found]
 
     def values(self, kind: str) -> list[bytes]:
         """The distinct values of one indicator type, in ascending order."""
@@ -327,7 +325,7 @@ class MirrorStore:
     def statements(self) -> Iterator[StatementRow]:
         """Every stored statement, in the log's order."""
         found = self._conn.execute(f"SELECT {_COLUMNS} FROM statement ORDER BY seq")  # noqa: S608  # constant columns
-        return (StatementRow(*row) for row in found)
+        return (StatementRow._make(row) for row in found)
 
     def hub_events(self) -> list[HubEvent]:
         """Every stored event of the hub, in the log's order."""
@@ -356,6 +354,6 @@ class MirrorStore:
                 if current is not None:
                     yield current, rows
                 current, rows = Indicator(kind, value), []
-            rows.append(StatementRow(*columns))
+            rows.append(StatementRow._make(columns))
         if current is not None:
             yield current, rows

@@ -1,16 +1,15 @@
 """A stored statement, and how the fold takes it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tocsin_schemas.feed import Directory
 from tocsin_schemas.fold import Statement
 from tocsin_schemas.vocabulary import Basis, EntryKind
 
 
-@dataclass(frozen=True, slots=True)
-class StatementRow:
-    """One verified statement as the mirror keeps it. `id` is its payload's SHA-256; instants are Unix seconds."""
+class StatementRow(NamedTuple):
+    """One verified statement, as columns of the mirror. `id` is its payload's SHA-256; instants are Unix seconds."""
 
     seq: int
     id: bytes

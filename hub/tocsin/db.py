@@ -25,7 +25,6 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Table,
-    bindparam,
     cast,
     create_engine,
     event,
@@ -94,12 +93,13 @@ class UnitOfWork:
         """Insert many rows at once: one prepared statement on SQLite, COPY on PostgreSQL."""
         if not rows:
             return
+        names = ", ".join(columns)
         if self.dialect == "sqlite":
-            insert = into.insert().values({name: bindparam(name) for name in columns})
-            self.conn.exec_driver_sql(str(insert.compile(self.conn)), list(rows))
+            places = ", ".join("?" * len(columns))
+            insert = f"INSERT INTO {into.name} ({names}) VALUES ({places})"  # noqa: S608  # names of our own tables
+            self.conn.exec_driver_sql(insert, list(rows))
             return
         driver: Any = self.conn.connection.driver_connection
-        names = ", ".join(columns)
         with (
             driver.cursor() as cursor,
             cursor.copy(f"COPY {into.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
@@ -161,13 +161,17 @@ class Database:
             finally:
                 conn.exec_driver_sql("PRAGMA query_only = OFF")
 
-    def settle(self) -> None:
-        """On SQLite, empty the write-ahead log: what was erased stands in no file any more. Elsewhere nothing.
+    def settle(self, *, rewrite: bool = False) -> None:
+        """On SQLite, leave what was erased in no file; on PostgreSQL its vacuum does that, and this does nothing.
 
-        Does what it can without waiting for readers; the next call does the rest.
+        Empties the write-ahead log as far as readers allow; the next call does the rest. With `rewrite`, the database
+        file is written anew as well: splitting an index page leaves copies of keys in unused space, which nothing else
+        overwrites. Writers wait meanwhile.
         """
         if self.dialect == "sqlite":
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+                if rewrite:
+                    conn.exec_driver_sql("VACUUM")
                 conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def dispose(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.support.clock import MovableClock
 from tocsin_client.feed import Trust
+from tocsin_client.mirror import Mirror
 from tocsin_client.submit import new_jti
 from tocsin_schemas import envelope, hub_events, signals
 from tocsin_schemas.feed import Directory, DirectoryMember, MemberKey
@@ -38,6 +39,12 @@ def report(valid_until: int, **more: Any) -> Report:
 
 def sha256(text: str) -> Indicator:
     return Indicator("sha256", hashlib.sha256(text.encode()).digest())
+
+
+def texts(mirror: Mirror) -> set[str]:
+    """The indicators that are stored, of the letters that the tests use."""
+    names = {sha256(text).value: text for text in "abcdefgh"}
+    return {names[value] for value in mirror.store.values("sha256")}
 
 
 class Member:

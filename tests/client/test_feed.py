@@ -42,15 +42,16 @@ def test_a_sound_feed_verifies(simulator: Simulator, clock: MovableClock) -> Non
     ]  # fmt: skip
     first = found[0]
     assert isinstance(first, Verified)
-    assert (first.seq, first.id, first.author, first.kind) == (seq, digest, "https://pixel.example", "report")
-    assert (first.iat, first.recorded_at, first.expires_at) == (clock(), clock(), clock() + 30 * DAY)
-    assert (first.basis, first.target, first.indicators) == (
+    said = first.statement
+    assert (said.seq, said.id, said.author, said.kind) == (seq, digest, "https://pixel.example", "report")
+    assert (said.iat, said.recorded_at, said.expires_at) == (clock(), clock(), clock() + 30 * DAY)
+    assert (said.basis, said.target, first.indicators) == (
         "human_confirmed",
         None,
         (sha256("a"), sha256("b")),
     )
     assert isinstance(found[2], Verified)
-    assert (found[2].seq, found[2].target, found[2].indicators) == (retraction, digest, ())
+    assert (found[2].seq, found[2].statement.target, found[2].indicators) == (retraction, digest, ())
     assert (found[3].seq, found[4]) == (event, Absent(7, "gone", "erased"))
 
 
@@ -58,7 +59,7 @@ def test_a_report_may_be_counted_as_a_sighting(simulator: Simulator, clock: Mova
     simulator.publish("pixel", report(clock() + DAY), [sha256("a")], kind="sighting")
     (found,) = verify(simulator)
     assert isinstance(found, Verified)
-    assert (found.kind, found.basis) == ("sighting", "human_confirmed")
+    assert (found.statement.kind, found.statement.basis) == ("sighting", "human_confirmed")
 
 
 Lie = Callable[[Simulator], object]

@@ -67,7 +67,7 @@ def test_a_job_that_fails_gives_its_lease_back(hub: Hub, monkeypatch: pytest.Mon
     def fail(_context: Context, _keys: HubKeys) -> int:
         raise RuntimeError
 
-    monkeypatch.setitem(JOBS, "signals.expire", Job("signals.expire", 5, "fails", fail))  # type: ignore[arg-type]  # a dict behind a Mapping
+    monkeypatch.setitem(JOBS, "signals.expire", Job("signals.expire", 5, "fails", fail))
     with pytest.raises(RuntimeError):
         run_job(hub)
     assert dump(hub.database)["job_lease"] == []
@@ -102,8 +102,8 @@ def test_the_metronome_beats(
         return 7
 
     for name in list(JOBS):
-        monkeypatch.delitem(JOBS, name)  # type: ignore[arg-type]  # a dict behind a Mapping
-    monkeypatch.setitem(JOBS, "test.beat", Job("test.beat", 1, "beats", beat))  # type: ignore[arg-type]  # the same
+        monkeypatch.delitem(JOBS, name)
+    monkeypatch.setitem(JOBS, "test.beat", Job("test.beat", 1, "beats", beat))
     with caplog.at_level(logging.INFO, logger="tocsin"):
         scheduler = metronome.start(hub.app.state.signals, keys.load(hub.settings))
         assert enough.wait(10)

@@ -42,10 +42,7 @@ def parts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def replaced(value: Any, path: Path, new: Any) -> Any:
     """A copy in which `path` leads to `new`."""
     spoiled = copy.deepcopy(value)
-    at = spoiled
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = new
+    at(spoiled, path[:-1])[path[-1]] = new
     return spoiled
 
 
@@ -70,10 +67,6 @@ def template(said: Any) -> Callable[[str], bytes]:
     """Takes text to the JSON of `said` with that text where `said` has the marker, in a value or in a name."""
     before, _, after = json.dumps(said, separators=(",", ":")).partition(json.dumps(MARKER))
     return lambda text: (before + json.dumps(text) + after).encode()
-
-
-def dumped(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def field(path: Path) -> str:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.schemas.directory import author_keys
-from tests.schemas.payloads import SAMPLES, Path, at, dumped, field, parts, replaced
+from tests.schemas.payloads import SAMPLES, Path, at, field, parts, replaced
 from tests.support.vectors.good import twin
 from tests.support.vectors.keys import ED, ES, IAT, OTHER, base64url, compact, seal, seal_parts, unbase64url
 from tocsin_schemas import envelope, signals
@@ -137,7 +137,7 @@ def test_a_member_named_twice_is_refused_at_any_depth(said: dict[str, Any], path
 @pytest.mark.parametrize("value", [None, "x", 1, [], {}], ids=repr)
 def test_an_unknown_member_is_refused_at_any_depth(said: dict[str, Any], path: Path, value: Any) -> None:
     spoiled = replaced(said, (*path, "note"), value)
-    found = refusal(seal(dumped(spoiled)))
+    found = refusal(seal(compact(spoiled)))
     if path == ("events",):
         assert found.code == "event-unknown"
     else:
@@ -158,7 +158,7 @@ ANY = (str, int, bool, list, dict)
 
 @pytest.mark.parametrize(("said", "path"), every_member(ANY))
 def test_null_is_refused_wherever_it_stands(said: dict[str, Any], path: Path) -> None:
-    found = refusal(seal(dumped(replaced(said, path, None))))
+    found = refusal(seal(compact(replaced(said, path, None))))
     if path[0] == "events" and len(path) <= 2:
         assert found.code == "event-unknown"
     else:
@@ -169,7 +169,7 @@ def test_null_is_refused_wherever_it_stands(said: dict[str, Any], path: Path) ->
 
 def test_the_word_null_inside_a_string_is_no_null() -> None:
     said = SAMPLES["sighting"] | {"iss": "https://null.example"}
-    assert signals.parse(dumped(said)).iss == "https://null.example"
+    assert signals.parse(compact(said)).iss == "https://null.example"
 
 
 NUMBERS = (
@@ -222,7 +222,7 @@ def test_json_in_another_encoding_is_refused(encoding: str) -> None:
 def test_a_lone_surrogate_is_no_text() -> None:
     for path, value in parts(SAMPLES["report-all-members"]):
         if isinstance(value, str):
-            spoiled = dumped(replaced(SAMPLES["report-all-members"], path, "\ud800"))
+            spoiled = compact(replaced(SAMPLES["report-all-members"], path, "\ud800"))
             assert code(seal(spoiled)) in {"claim-invalid", "label-unknown"}
     assert code(seal(PAYLOAD[:-1] + b',"\\ud800":1}')) == "claim-invalid"
     assert code(seal(PAYLOAD, ED, compact({**ED.header, "kid": "\ud800"}))) == "key-unknown"

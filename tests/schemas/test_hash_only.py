@@ -13,7 +13,6 @@ from tests.schemas.payloads import (
     SAMPLES,
     Path,
     at,
-    dumped,
     field,
     parts,
     renamed,
@@ -21,7 +20,7 @@ from tests.schemas.payloads import (
     template,
 )
 from tests.schemas.planted import values
-from tests.support.vectors.keys import ED, HUB_KEY, seal
+from tests.support.vectors.keys import ED, HUB_KEY, compact, seal
 from tocsin_schemas import envelope, feed, hub_events, indicators, signals
 from tocsin_schemas.jwk import SigningKey, public_key
 from tocsin_schemas.ledger import Entry
@@ -62,7 +61,7 @@ def test_a_refusal_as_a_log_shows_it_holds_no_value() -> None:
         for path, value in parts(said):
             if isinstance(value, str) and path != ("iss",):
                 with pytest.raises(Refused) as refused:
-                    signals.parse(dumped(replaced(said, path, planted)))
+                    signals.parse(compact(replaced(said, path, planted)))
                 assert planted not in "".join(traceback.format_exception(refused.value))
 
 
@@ -134,7 +133,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS.values(), ids=list(HEADERS))
 def test_no_header_takes_a_raw_value(header: dict[str, Any]) -> None:
-    make, payload = template(header), dumped(SAMPLES["sighting"])
+    make, payload = template(header), compact(SAMPLES["sighting"])
     for planted in PLANTED:
         refuse(envelope.verify, planted, seal(payload, ED, make(planted)).encode(), KEYS)
 
@@ -172,7 +171,7 @@ def test_no_event_of_the_hub_takes_a_raw_value() -> None:
         "jti": "0" * 32,
         "events": {"urn:tocsin:event:v1:expiry": {"day": "2026-11-21", "count": 1, "root": "0" * 64}},
     }
-    assert hub_events.verify_hub_event(seal(dumped(said), HUB_KEY).encode(), keys).key.iss == HUB_KEY.iss
+    assert hub_events.verify_hub_event(seal(compact(said), HUB_KEY).encode(), keys).key.iss == HUB_KEY.iss
     for path, value in parts(said):
         if isinstance(value, str | int):
             make = template(replaced(said, path, MARKER))

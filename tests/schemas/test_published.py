@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,6 @@ OPENAPI = json.loads((SCHEMAS / "openapi.json").read_text())
 def schema(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((SCHEMAS / "v1" / f"{name}.schema.json").read_text())
     return found
-
-
-def objects(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from objects(part)
 
 
 def closed(part: dict[str, Any]) -> bool:
@@ -88,7 +80,7 @@ def test_a_schema_is_valid_named_and_leads_nowhere_else(name: str) -> None:
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert found["$id"] == f"urn:tocsin:schema:v1:{name}"
     assert found["title"]
-    targets = {part["$ref"] for part in objects(found) if "$ref" in part}
+    targets = {part["$ref"] for part in json_schemas.objects(found) if "$ref" in part}
     definitions = found.get("$defs", {})
     assert targets == {f"#/$defs/{target}" for target in definitions}
     assert all("description" in part for part in (found, *definitions.values()) if "properties" in part)
@@ -97,7 +89,7 @@ def test_a_schema_is_valid_named_and_leads_nowhere_else(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_object_is_closed_and_no_null_is_offered(name: str) -> None:
     found = schema(name)
-    for part in objects(found):
+    for part in json_schemas.objects(found):
         if part.get("type") == "object":
             assert closed(part), part.get("title")
         assert part.get("type") != "null"
@@ -107,7 +99,7 @@ def test_every_object_is_closed_and_no_null_is_offered(name: str) -> None:
 def test_free_text_is_offered_nowhere_in_a_signal() -> None:
     """A string is a word of a list, or spelled by a pattern."""
     for name in (*signals.EVENTS, *(f"claims-{kind}" for kind in signals.EVENTS), "header", "claims-expiry"):
-        for part in objects(schema(name)):
+        for part in json_schemas.objects(schema(name)):
             if part.get("type") == "string":
                 assert part.keys() & {"enum", "const", "pattern"}, part
 
@@ -183,7 +175,7 @@ def test_every_problem_fits_its_schema(code: str) -> None:
 def test_the_openapi_document_is_valid_and_leads_nowhere_else() -> None:
     errors = list(OpenAPIV31SpecValidator(OPENAPI).iter_errors())
     assert [str(error) for error in errors] == []
-    targets = {part["$ref"] for part in objects(OPENAPI) if "$ref" in part}
+    targets = {part["$ref"] for part in json_schemas.objects(OPENAPI) if "$ref" in part}
     assert targets <= {f"#/components/schemas/{name}" for name in OPENAPI["components"]["schemas"]}
 
 

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.schemas.directory import vectors
-from tests.schemas.payloads import SAMPLES, dumped
+from tests.schemas.payloads import SAMPLES
+from tests.support.vectors.keys import compact
 from tocsin_schemas import feed, hub_events, indicators, ledger, policy, problems, signals, vocabulary
 from tocsin_schemas.indicators import Indicator, degenerate_pdq
 from tocsin_schemas.policy import DAY, Policy, lifetime
@@ -141,7 +142,7 @@ def test_a_pdq_without_texture_is_degenerate(bits: int, expected: bool) -> None:
 
 @pytest.mark.parametrize("said", SAMPLES.values(), ids=list(SAMPLES))
 def test_a_signal_that_was_read_can_be_composed_again(said: dict[str, Any]) -> None:
-    signal = signals.parse(dumped(said))
+    signal = signals.parse(compact(said))
     subject = signal.indicators if signal.target is None else signal.target
     again = signals.compose(
         signal.event,

@@ -36,6 +36,7 @@ from tocsin_client.submit import new_jti
 from tocsin_schemas import envelope, signals
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.policy import DAY
+from tocsin_schemas.signals import Report
 
 PLANTED_AT_LEAST = 500
 SCHEMA_CODES = {
@@ -60,10 +61,8 @@ def full_claims(voice: Voice, first: int, target: bytes) -> list[dict[str, Any]]
     Reports are of things from `first` on; the others are about the things from 0 on, the retraction about `target`.
     """
     until = voice.now + DAY
-    media = report(until, evidence=[evidence(first)])
-    media = media.model_copy(update={"media": media.media.model_copy(update={"generator_family": "video"})})
-    account = account_report(until)
-    account = account.model_copy(update={"account": account.account.model_copy(update={"attempts": "5-9"})})
+    media = with_more(report(until, evidence=[evidence(first)]), "media", generator_family="video")
+    account = with_more(account_report(until), "account", attempts="5-9")
     subjects: list[tuple[Any, Any]] = [
         (media, [md5(first), sha256(first)]),
         (report(until, quality=90), [pdq(128, first)]),
@@ -87,6 +86,11 @@ def full_claims(voice: Voice, first: int, target: bytes) -> list[dict[str, Any]]
         )
         claims.append({**json.loads(made), "txn": new_jti().hex()})
     return claims
+
+
+def with_more(event: Report, part: str, **members: str) -> Report:
+    """A report with one more member in one of its parts."""
+    return event.model_copy(update={part: getattr(event, part).model_copy(update=members)})
 
 
 def signed(voice: Voice, claims: dict[str, Any]) -> bytes:

@@ -1,5 +1,7 @@
 """Who counts as agreeing: not a brand of the same owner, and not a member that repeats what the hub told it."""
 
+from typing import Any
+
 import pytest
 
 from tests.signals.material import COMMUNITY, DISPUTE, RETRACTION, Voice, md5, pdq, report, sha256
@@ -13,7 +15,7 @@ def kind_of(receipt: dict) -> str:
     return Entry.decode(receipt["entry"].encode()).kind
 
 
-def reports(hub: Hub, voice: Voice, about: object, **more: object) -> dict:
+def reports(hub: Hub, voice: Voice, about: object, **more: Any) -> dict:
     return voice.say(report(hub.clock() + DAY, **more), about)
 
 

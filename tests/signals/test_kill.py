@@ -69,8 +69,9 @@ def new_batch(voice: Voice, number: int) -> list[bytes]:
 
 
 def children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed]
+    """The processes that any thread of a process has started."""
+    listed = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for found in listed for child in found]
 
 
 def wait_for_end(pids: list[int]) -> None:
@@ -123,7 +124,7 @@ def test_killed_in_mid_batch_again_and_again(sturdy: LiveHub) -> None:
         assert sturdy.process is not None
         workers = children(sturdy.process.pid)
         sender.start()
-        threading.Event().wait(seeded.uniform(0, 1.2 * usual))
+        threading.Event().wait(seeded.uniform(0, 1.5 * usual))
         sturdy.kill()
         sender.join(PATIENCE)
         wait_for_end(workers)
@@ -137,7 +138,7 @@ def test_killed_in_mid_batch_again_and_again(sturdy: LiveHub) -> None:
         size += LINES
     assert check_hub(sturdy.database, sturdy.settings) == size
     print(f"{sturdy.database.dialect}: {dict(fates)}, a batch takes {usual:.2f} s")
-    assert KILLS < 20 or fates["absent"], "the kills came too late to hit a batch in hand"
+    assert KILLS < 20 or {"absent"} < fates.keys(), "the kills were all too early or all too late"
 
 
 def test_a_killed_worker_costs_a_retry_and_nothing_else(sturdy: LiveHub) -> None:

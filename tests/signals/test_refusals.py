@@ -1,5 +1,6 @@
 """What is refused over HTTP, with its code, and that nothing changed then."""
 
+import httpx2
 import pytest
 
 from tests.signals.material import (
@@ -207,7 +208,7 @@ def test_requests_of_the_wrong_form(hub: Hub) -> None:
     pixel = Voice(hub, "pixel")
     token = pixel.report(md5(1))
 
-    def post(content: bytes, **headers: str) -> object:
+    def post(content: bytes, **headers: str) -> httpx2.Response:
         return hub.http.post("/v1/signals", content=content, headers={**pixel.headers(), **headers})
 
     single, batch = {"Content-Type": MEDIA_TYPE}, {"Content-Type": BATCH_MEDIA_TYPE}

@@ -63,7 +63,7 @@ def _titled(name: str, title: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _schema(kind_of: Any) -> dict[str, Any]:
     schema: dict[str, Any] = TypeAdapter(kind_of).json_schema(schema_generator=_Plain)
-    for part in _parts(schema):
+    for part in objects(schema):
         # OpenAPI's word; JSON Schema does not know it.
         part.pop("discriminator", None)
     return schema
@@ -72,7 +72,7 @@ def _schema(kind_of: Any) -> dict[str, Any]:
 def _answer(kind_of: Any) -> dict[str, Any]:
     """What a hub says: a member with a default of its own is always sent."""
     schema = _schema(kind_of)
-    for part in _parts(schema):
+    for part in objects(schema):
         members = part.get("properties", {})
         sent = [name for name, member in members.items() if "default" in member]
         if sent:
@@ -80,12 +80,12 @@ def _answer(kind_of: Any) -> dict[str, Any]:
     return schema
 
 
-def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+def objects(schema: Any) -> Iterator[dict[str, Any]]:
     """Every object inside a schema, itself included."""
     if isinstance(schema, dict):
         yield schema
     for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
-        yield from _parts(part)
+        yield from objects(part)
 
 
 def _event(model: type[BaseModel]) -> dict[str, Any]:

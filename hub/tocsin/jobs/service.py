@@ -27,7 +27,7 @@ class Job:
 
 
 def _settle(context: Context, _keys: HubKeys) -> int:
-    context.database.settle()
+    context.database.settle(rewrite=True)
     return 0
 
 
@@ -37,7 +37,7 @@ JOBS: Final[Mapping[str, Job]] = {
         Job(
             "signals.expire", 5, "erase what has expired", lambda context, keys: expire(context, keys.events)
         ),
-        Job("database.settle", 600, "leave nothing erased in SQLite's write-ahead log", _settle),
+        Job("database.settle", 21_600, "write SQLite's file anew, without what was erased", _settle),
         Job(
             "members.forget",
             600,

@@ -11,8 +11,8 @@ from tocsin_schemas.problems import Refused
 
 router = APIRouter(tags=["log"])
 
-# tlog-tiles: the index in groups of three digits, all but the last prefixed with x; .p/<W> for a partial bundle. Fifteen
-# digits are more than any log has, and the entries' own indexes still fit in 63 bits.
+# tlog-tiles: the index in groups of three digits, all but the last prefixed with x; .p/<W> for a partial bundle.
+# Fifteen digits are more than any log has, and the entries' own indexes still fit in 63 bits.
 _PATH: Final = re.compile(r"((?:x[0-9]{3}/){0,4})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
