@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -169,10 +169,11 @@ class Database:
         overwrites. Writers wait meanwhile.
         """
         if self.dialect == "sqlite":
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            # Neither may run in a transaction, so past SQLAlchemy, which begins one.
+            with closing(self.engine.raw_connection()) as pooled, closing(pooled.cursor()) as cursor:
                 if rewrite:
-                    conn.exec_driver_sql("VACUUM")
-                conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    cursor.execute("VACUUM")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def dispose(self) -> None:
         """Close every pooled connection."""

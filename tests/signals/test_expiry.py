@@ -1,6 +1,5 @@
 """Expiry: gone at its date for every reader, erased by the job, and counted in the log once a day."""
 
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from tocsin.ledger import service as ledger_service
 from tocsin.signals.service import submit as submission
 from tocsin.signals.service.desk import Desk
 from tocsin.signals.service.expire import expire
-from tocsin_schemas import envelope, ledger
+from tocsin_schemas import envelope, ledger, signals
 from tocsin_schemas.hub_events import expiry_root, verify_hub_event
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.signals import LATEST
@@ -95,11 +94,8 @@ def _bytes(cell: object) -> bytes:
 
 
 def on_disk(hub: Hub) -> bytes:
-    """The bytes of an SQLite database after a checkpoint, with what is left of its write-ahead log."""
+    """The bytes of an SQLite database and of its write-ahead log."""
     path = Path(hub.database.url.removeprefix("sqlite:///"))
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
     wal = path.with_name(path.name + "-wal")
     return path.read_bytes() + (wal.read_bytes() if wal.exists() else b"")
 
@@ -198,6 +194,21 @@ def test_each_day_is_entered_once_when_it_is_over(hub: Hub) -> None:
     for record in told[COMMUNITY]:
         commitment = ledger.Entry.decode(entries[record["seq"]]).commitment
         assert ledger.opens(commitment, bytes.fromhex(record["r"]), record["jws"].encode())
+
+
+def test_a_day_in_which_the_job_ran_often_is_one_day(hub: Hub) -> None:
+    pixel = Voice(hub, "pixel")
+    pixel.batch([pixel.sign(report(hub.clock() + 1000 * (n + 1)), md5(n)) for n in range(20)])
+    for _ in range(21):
+        hub.clock.advance(1000)
+        run_job(hub)
+    assert check_hub(hub.database, hub.settings) == 20
+    hub.clock.advance(DAY)
+    for _ in range(2):
+        run_job(hub)
+        assert check_hub(hub.database, hub.settings) == 21
+    event = signals.load_object(envelope.payload_of(pixel.feed(after=19)[0]["jws"].encode()), "payload")
+    assert [said["count"] for said in event["events"].values()] == [20]
 
 
 def test_what_expired_while_the_hub_was_down_is_caught_up_with(hub: Hub) -> None:

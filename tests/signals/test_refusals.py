@@ -20,6 +20,7 @@ from tests.support.hub import Hub
 from tests.support.invariants import check_hub, dump, unchanged
 from tocsin_schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from tocsin_schemas.policy import DAY, Policy
+from tocsin_schemas.signals import Event
 
 AGING = 400
 """Seconds after which a signal may be 301 s old and still be younger than its author's key."""
@@ -100,7 +101,7 @@ def test_scopes(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("event", [SIGHTING, DISPUTE, OUTCOME])
-def test_one_can_only_answer_to_what_is_reported(hub: Hub, event: object) -> None:
+def test_one_can_only_answer_to_what_is_reported(hub: Hub, event: Event) -> None:
     pixel = Voice(hub, "pixel")
     with unchanged(hub.database):
         assert_refused(pixel.post(pixel.sign(event, md5(1))), "indicator-unknown")

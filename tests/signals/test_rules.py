@@ -19,7 +19,7 @@ from tests.signals.material import (
     sha256,
 )
 from tocsin.signals import rules
-from tocsin.signals.rules import Admit, Duplicate, Known, Prior, Target, admit
+from tocsin.signals.rules import Admit, Duplicate, Known, Prior, QuarantineCode, Target, admit
 from tocsin_schemas import signals
 from tocsin_schemas.fold import Statement, fold
 from tocsin_schemas.indicators import Indicator, degenerate_pdq
@@ -77,7 +77,7 @@ def code(decision: rules.Decision) -> str:
 
 
 REPORT = report(NOW + DAY)
-RETRACT = {"event": RETRACTION, "about": b"\x09" * 32}
+RETRACT: dict[str, Any] = {"event": RETRACTION, "about": b"\x09" * 32}
 REPORTED = OPEN._replace(statements=(statement(1),))
 
 
@@ -315,7 +315,7 @@ def test_delivery_changes_only_reports(event: Event) -> None:
         (256, "pdq-degenerate"),
     ],
 )
-def test_a_pdq_hash_of_a_flat_picture_is_quarantined(bits: int, expected: str | None) -> None:
+def test_a_pdq_hash_of_a_flat_picture_is_quarantined(bits: int, expected: QuarantineCode | None) -> None:
     decision = decide(signal(report(NOW + DAY, quality=90), [pdq(bits)]))
     assert decision == Admit("report", "quarantined" if expected else "candidate", NOW + DAY, expected)
     assert degenerate_pdq(pdq(bits).value) == (expected is not None)

@@ -10,7 +10,7 @@ from tocsin_schemas import envelope, ledger
 from tocsin_schemas.feed import Directory, IndicatorView
 from tocsin_schemas.fold import Statement, fold
 from tocsin_schemas.policy import DAY, Policy
-from tocsin_schemas.signals import Report
+from tocsin_schemas.signals import Event, Report
 
 
 def recomputed(view: IndicatorView, directory: Directory, policy: Policy, now: int) -> tuple[object, ...]:
@@ -121,10 +121,13 @@ def test_the_standing_is_what_the_shown_statements_fold_to(hub: Hub, plan: list[
             voice.party.sdk().retract(COMMUNITY, last.pop(who), "error")
         else:
             until = hub.clock() + 3 * DAY
-            basis = "classifier" if what == "classifier" else "human_confirmed"
-            event = {"sighting": SIGHTING, "dispute": DISPUTE}.get(what) or report(
-                until, basis, evidence=[evidence(serial * 100 + turn)]
-            )
+            proof = [evidence(serial * 100 + turn)]
+            events: dict[str, Event] = {
+                "sighting": SIGHTING,
+                "dispute": DISPUTE,
+                "classifier": report(until, "classifier", evidence=proof),
+            }
+            event = events.get(what, report(until, evidence=proof))
             hub.clock.advance(1)
             answer = voice.post(voice.sign(event, md5(serial)))
             if answer.status_code == 201:

@@ -39,10 +39,9 @@ def unlogged_days(uow: UnitOfWork, community_id: int) -> list[int]:
         .where(expiry_day.c.community_id == community_id)
     ).scalar_one()
     since = 0 if last is None else (int(last) + 1) * DAY
-    day = (c.gone_at / DAY) if uow.dialect == "postgresql" else c.gone_at.op("/")(DAY)
     rows = uow.conn.execute(
         statement.select()
-        .with_only_columns(day.label("day"))
+        .with_only_columns((c.gone_at // DAY).label("day"))
         .where(
             c.community_id == community_id,
             c.gone == "expired",
@@ -51,7 +50,7 @@ def unlogged_days(uow: UnitOfWork, community_id: int) -> list[int]:
         )
         .distinct()
     )
-    return sorted(int(row.day) for row in rows)
+    return sorted(row.day for row in rows)
 
 
 def expired_on(uow: UnitOfWork, community_id: int, day: int) -> list[int]:
