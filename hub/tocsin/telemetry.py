@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ HTTP_REQUESTS: Final = Counter(
 HTTP_SECONDS: Final = Histogram(
     "tocsin_http_request_seconds", "Time to answer a request", ("route",), registry=REGISTRY
 )
+SIGNALS: Final = Counter(
+    "tocsin_signals", "Signals submitted, by what became of them", ("result",), registry=REGISTRY
+)
+"""`recorded`, `again` (a repetition, answered with the first receipt), `dry-run`, or the problem code."""
 REFUSALS: Final = Counter(
     "tocsin_refusals", "Requests refused, by problem code", ("code",), registry=REGISTRY
 )
@@ -57,6 +62,12 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = describe(record.exc_info[1])
         return json.dumps(line, separators=(",", ":"), default=str)
+
+
+def count_signals(ends: Mapping[str, int]) -> None:
+    """Count what became of submitted signals: each end, and how many came to it."""
+    for end, times in ends.items():
+        SIGNALS.labels(end).inc(times)
 
 
 def describe(error: BaseException) -> list[str]:

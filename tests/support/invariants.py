@@ -184,38 +184,47 @@ def _check_hub_event(row: Row[Any], known: _Directory, hub_keys: Mapping[str, Au
 
 def _check_observations(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int) -> None:
     """Every live member statement has exactly the indicators of its signed bytes, and there are no others."""
-    indicators = {row.id: row for row in _rows(uow, "SELECT * FROM indicator")}
+    for what, query in _STRAYS.items():
+        assert _rows(uow, query) == [], what
     observed: dict[int, set[tuple[int, Indicator]]] = {}
-    used: set[int] = set()
-    for row in _rows(uow, "SELECT * FROM observation"):
-        assert row.indicator_id in indicators, f"{row.seq}: observes an indicator that is not there"
-        found = indicators[row.indicator_id]
-        used.add(row.indicator_id)
-        observed.setdefault(row.seq, set()).add(
-            (found.community_id, Indicator(found.type, bytes(found.value)))
-        )
-    assert used == indicators.keys(), "an indicator that no statement is about"
+    for row in _rows(
+        uow,
+        "SELECT o.seq, i.community_id, i.type, i.value FROM observation o JOIN indicator i ON i.id = o.indicator_id"
+        " WHERE o.seq >= :since",
+        since,
+    ):
+        observed.setdefault(row.seq, set()).add((row.community_id, Indicator(row.type, bytes(row.value))))
     for seq, row in statements.items():
         expected: set[tuple[int, Indicator]] = set()
         if row.gone is None and row.kind not in {"expiry", "retraction"}:
             signal = signals.parse(payload_of(bytes(row.jws)))
             expected = {(row.community_id, indicator) for indicator in signal.indicators}
         assert observed.get(seq, set()) == expected, f"{seq}: not the indicators it is about"
-    beyond = [seq for seq in observed if seq >= since and seq not in statements]
-    assert not beyond, "an observation of no statement"
+
+
+_STRAYS = {
+    "an observation of an indicator that is not there": "SELECT * FROM observation o WHERE NOT EXISTS"
+    " (SELECT 1 FROM indicator i WHERE i.id = o.indicator_id)",
+    "an indicator that no statement is about": "SELECT * FROM indicator i WHERE NOT EXISTS"
+    " (SELECT 1 FROM observation o WHERE o.indicator_id = i.id)",
+    "an observation by no live statement": "SELECT * FROM observation o WHERE NOT EXISTS"
+    " (SELECT 1 FROM statement s WHERE s.seq = o.seq AND s.gone IS NULL)",
+    "two live statements with one payload": "SELECT author_id, digest FROM statement"
+    " WHERE gone IS NULL AND digest IS NOT NULL GROUP BY author_id, digest HAVING count(*) > 1",
+}
 
 
 def _check_retractions(uow: UnitOfWork) -> None:
     """What its author has withdrawn is gone."""
-    query = "SELECT seq, author_id, community_id, digest, kind, jws FROM statement WHERE gone IS NULL"
-    live = [row for row in _rows(uow, query) if row.kind != "expiry"]
-    standing = {(row.author_id, bytes(row.digest)): row.seq for row in live}
-    assert len(standing) == len(live), "two live statements with one payload"
-    for row in live:
-        if row.kind == "retraction":
-            target = signals.parse(payload_of(bytes(row.jws))).target
-            assert target is not None
-            assert (row.author_id, target) not in standing, f"{row.seq}: withdraws what still stands"
+    live = "SELECT seq, author_id, digest FROM statement WHERE gone IS NULL AND digest IS NOT NULL"
+    withdrawals = _rows(
+        uow, "SELECT seq, author_id, jws FROM statement WHERE gone IS NULL AND kind = 'retraction'"
+    )
+    standing = {(row.author_id, bytes(row.digest)) for row in _rows(uow, live)} if withdrawals else set()
+    for row in withdrawals:
+        target = signals.parse(payload_of(bytes(row.jws))).target
+        assert target is not None
+        assert (row.author_id, target) not in standing, f"{row.seq}: withdraws what still stands"
 
 
 def _check_outbox(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int) -> None:

@@ -11,14 +11,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from multiprocessing import connection
 from typing import Any, Final
 
+from tocsin import telemetry
 from tocsin.config import Settings
-from tocsin.signals.render import count, lines, ndjson
+from tocsin.signals.render import count, lines, ndjson, tally
 from tocsin.signals.service.context import Context, open_context
 from tocsin.signals.service.submit import submit
 from tocsin_schemas.problems import Refused
@@ -63,13 +64,18 @@ class IngestPool:
                 or everything was and a retry gets the same receipts).
         """
         if count(body) <= INLINE_LINES or not self._settings.ingest_processes:
-            return ndjson(submit(self._context, author_id, lines(body), dry_run=dry_run))
+            answer, ends = _submit(self._context, author_id, body, dry_run)
+        else:
+            answer, ends = self._hand_over(author_id, body, dry_run)
+        telemetry.count_signals(ends)
+        return answer
+
+    def _hand_over(self, author_id: int, body: bytes, dry_run: bool) -> tuple[bytes, dict[str, int]]:
         if not self._places.acquire(blocking=False):
             raise Refused("unavailable", "", "too many batches are waiting", retry_after=1)
         executor = self._running()
         try:
-            future: Future[bytes] = executor.submit(_work, author_id, body, dry_run)
-            return future.result()
+            return executor.submit(_work, author_id, body, dry_run).result()
         except BrokenProcessPool:
             self._drop(executor)
             raise Refused("unavailable", "", "a worker process died", retry_after=1) from None
@@ -97,6 +103,11 @@ class IngestPool:
         executor.shutdown(wait=False)
 
 
+def _submit(context: Context, author_id: int, body: bytes, dry_run: bool) -> tuple[bytes, dict[str, int]]:
+    results = submit(context, author_id, lines(body), dry_run=dry_run)
+    return ndjson(results), tally(results)
+
+
 class _Worker:
     """What a worker process keeps between batches."""
 
@@ -120,8 +131,8 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _work(author_id: int, body: bytes, dry_run: bool) -> bytes:
+def _work(author_id: int, body: bytes, dry_run: bool) -> tuple[bytes, dict[str, int]]:
     try:
-        return ndjson(submit(_Worker.context, author_id, lines(body), dry_run=dry_run))
+        return _submit(_Worker.context, author_id, body, dry_run)
     finally:
         gc.collect()

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 
 from tocsin.signals.service.desk import Recorded
 from tocsin.signals.service.submit import Accepted, Result, WouldAccept
 from tocsin_schemas.ledger import rfc3339
-from tocsin_schemas.problems import REGISTRY, document
+from tocsin_schemas.problems import REGISTRY, Refused, document
 
 
 def count(body: bytes) -> int:
@@ -26,6 +27,19 @@ def lines(body: bytes) -> list[bytes]:
 def ndjson(results: Iterable[Result]) -> bytes:
     """One line a result, in order."""
     return b"".join(line(result) + b"\n" for result in results)
+
+
+def tally(results: Iterable[Result]) -> dict[str, int]:
+    """How many signals came to which end, in the words of the metric `tocsin_signals`."""
+    return Counter(map(_end_of, results))
+
+
+def _end_of(result: Result) -> str:
+    if isinstance(result, Refused):
+        return result.code
+    if isinstance(result, WouldAccept):
+        return "dry-run"
+    return "again" if result.again else "recorded"
 
 
 def line(result: Result) -> bytes:

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from tocsin import telemetry
 from tocsin.signals import render
 from tocsin.signals.pool import IngestPool
 from tocsin.signals.service import read
@@ -91,7 +92,8 @@ def submit_signals(
         pool: IngestPool = request.app.state.ingest
         answer = pool.submit_batch(actor.org_id, content.content, dry_run=dry_run)
         return Response(answer, media_type=FEED_MEDIA_TYPE)
-    (result,) = submit(context, actor.org_id, [content.content], dry_run=dry_run)
+    (result,) = results = submit(context, actor.org_id, [content.content], dry_run=dry_run)
+    telemetry.count_signals(render.tally(results))
     if isinstance(result, Refused):
         raise result
     created = isinstance(result, Accepted) and not result.again

@@ -19,11 +19,6 @@ class Context:
     policy: Policy
     issuer: str
 
-    def slug_of(self, audience: str) -> str:
-        """The community an audience URL names; empty when it is not one of this hub's."""
-        prefix = f"{self.issuer}/communities/"
-        return audience[len(prefix) :] if audience.startswith(prefix) else ""
-
 
 def open_context(
     settings: Settings, clock: Clock = system_clock, turn: AbstractContextManager[Any] | None = None
