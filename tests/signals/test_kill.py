@@ -7,6 +7,9 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.signals.material import Voice, md5, sha256
+from tests.support.databases import Databases
 from tests.support.hub import LiveHub, in_own_process
 from tests.support.invariants import check_hub
 from tocsin_schemas import signals
@@ -30,12 +34,11 @@ CAP = 10_000_000
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def sturdy(database_url: str, tmp_path: Path) -> Any:
+@contextmanager
+def sturdy(database_url: str, folder: Path) -> Iterator[LiveHub]:
     """A hub with one ingest process, so that it is soon back."""
-    data_dir = tmp_path / "live"
-    data_dir.mkdir(mode=0o700)
-    with in_own_process(database_url, data_dir, ingest_processes="1", run_jobs="false") as hub:
+    folder.mkdir(mode=0o700)
+    with in_own_process(database_url, folder, ingest_processes="1", run_jobs="false") as hub:
         yield hub
 
 
@@ -115,9 +118,24 @@ def retry(voice: Voice, tokens: list[bytes], acknowledged: list[dict[str, Any]] 
     assert acknowledged is None or acknowledged == receipts
 
 
-def test_killed_in_mid_batch_again_and_again(sturdy: LiveHub) -> None:
+@pytest.mark.postgres
+def test_killed_in_mid_batch_again_and_again(databases: Databases, tmp_path: Path) -> None:
+    """On both databases side by side: most of the time is a server's own start."""
+
+    def told(dialect: str) -> str:
+        (folder := tmp_path / dialect).mkdir()
+        with databases.migrated(dialect, folder) as url, sturdy(url, folder / "live") as hub:
+            return kill_and_heal(hub)
+
+    with ThreadPoolExecutor() as both:
+        for story in both.map(told, ("sqlite", "postgres")):
+            print(story)
+
+
+def kill_and_heal(hub: LiveHub) -> str:
+    """Kill the server again and again in the middle of a batch; how that went."""
     seeded = random.Random(KILLS)
-    pixel = Voice(sturdy, "pixel", signals_per_hour=CAP)
+    pixel = Voice(hub, "pixel", signals_per_hour=CAP)
     warm, coming = new_batch(pixel, 0), new_batch(pixel, 1)
     pixel.post_lines(warm[:100])
     begun = time.monotonic()
@@ -126,37 +144,43 @@ def test_killed_in_mid_batch_again_and_again(sturdy: LiveHub) -> None:
     size, fates = LINES, Counter[str]()
     for number in range(1, KILLS + 1):
         sender = Sender(pixel, coming)
-        assert sturdy.process is not None
-        workers = children(sturdy.process.pid)
+        assert hub.process is not None
+        workers = children(hub.process.pid)
         sender.start()
         threading.Event().wait(seeded.uniform(0, 1.5 * usual))
-        sturdy.kill()
+        hub.kill()
         sender.join(PATIENCE)
         wait_for_end(workers)
-        found = recorded(sturdy, sender.tokens)
+        found = recorded(hub, sender.tokens)
         assert found in {0, LINES}, "a batch is whole or absent"
         assert sender.answer is None or found == LINES, "what was acknowledged is there"
         fates["acknowledged" if sender.answer else "stored" if found else "absent"] += 1
-        start = threading.Thread(target=sturdy.start)
+        start = threading.Thread(target=hub.start)
         start.start()
-        assert check_hub(sturdy.database, sturdy.settings, since=size) == size + found
+        assert check_hub(hub.database, hub.settings, since=size) == size + found
         coming = new_batch(pixel, number + 1)
         start.join()
         retry(pixel, sender.tokens, sender.answer)
         size += LINES
-    assert check_hub(sturdy.database, sturdy.settings) == size
-    print(f"{sturdy.database.dialect}: {dict(fates)}, a batch takes {usual:.2f} s")
+    assert check_hub(hub.database, hub.settings) == size
     assert KILLS < 20 or {"absent"} < fates.keys(), "the kills were all too early or all too late"
+    return f"{hub.database.dialect}: {dict(fates)}, a batch takes {usual:.2f} s"
 
 
-def test_a_killed_worker_costs_a_retry_and_nothing_else(sturdy: LiveHub) -> None:
-    pixel = Voice(sturdy, "pixel", signals_per_hour=CAP)
-    assert sturdy.process is not None
+def test_a_killed_worker_costs_a_retry_and_nothing_else(database_url: str, tmp_path: Path) -> None:
+    with sturdy(database_url, tmp_path / "live") as hub:
+        lose_workers(hub)
+
+
+def lose_workers(hub: LiveHub) -> None:
+    """Kill the ingest process in the middle of a batch; the hub goes on with a new one."""
+    pixel = Voice(hub, "pixel", signals_per_hour=CAP)
+    assert hub.process is not None
     retry(pixel, new_batch(pixel, 0), None)
     statuses = set()
     for number in range(1, 5):
         sender = Sender(pixel, new_batch(pixel, number))
-        victims = [pid for pid in children(sturdy.process.pid) if b"spawn_main" in cmdline(pid)]
+        victims = [pid for pid in children(hub.process.pid) if b"spawn_main" in cmdline(pid)]
         assert victims
         sender.start()
         threading.Event().wait(0.06 * number)
@@ -165,11 +189,11 @@ def test_a_killed_worker_costs_a_retry_and_nothing_else(sturdy: LiveHub) -> None
         sender.join(PATIENCE)
         statuses.add(sender.status)
         assert sender.status in {200, 503}
-        assert recorded(sturdy, sender.tokens) in {0, LINES}
+        assert recorded(hub, sender.tokens) in {0, LINES}
         for _ in range(2):
             retry(pixel, sender.tokens, sender.answer)
     assert 503 in statuses
-    assert check_hub(sturdy.database, sturdy.settings) == 5 * LINES
+    assert check_hub(hub.database, hub.settings) == 5 * LINES
 
 
 def cmdline(pid: int) -> bytes:
