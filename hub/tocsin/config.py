@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     """A file that holds it instead."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    ingest_processes: Annotated[int, Field(ge=0, le=256)] = os.cpu_count() or 1
+    ingest_processes: Annotated[int, Field(ge=0, le=256)] = (os.cpu_count() or 1) + 1
     """Processes that work on large batches; 0 does everything in the serving process."""
     run_jobs: bool = True
     """Run the periodic jobs in the serving process; switch off where `tocsin-hub work` runs beside it."""

@@ -1,5 +1,6 @@
 """One indicator's view: its standing can be recomputed from what it shows."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,23 @@ def test_a_view_says_everything_about_one_indicator(hub: Hub) -> None:
         opened = ledger.Entry.decode(raw)
         assert ledger.opens(opened.commitment, bytes.fromhex(shown.r), shown.jws.encode())
         assert (opened.kind, ledger.rfc3339(opened.recorded_at)) == (shown.kind, shown.recorded_at)
+
+
+def test_a_view_shows_every_report_and_dispute_and_the_newest_of_the_rest(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.signals.store.reading.NEWEST_SHOWN", 3)
+    pixel, frame = Voice(hub, "pixel"), Voice(hub, "frame")
+    pixel.say(report(hub.clock() + DAY), md5(1))
+    for _ in range(5):
+        pixel.say(SIGHTING, md5(1))
+    frame.say(report(hub.clock() + DAY), md5(1))
+    frame.say(DISPUTE, md5(1))
+    view = check_view(hub, frame, 1)
+    assert [(s.seq, s.kind) for s in view.statements] == [
+        (0, "report"), (3, "sighting"), (4, "sighting"), (5, "sighting"), (6, "report"), (7, "dispute"),
+    ]  # fmt: skip
+    assert (view.status, view.disputes) == ("human_confirmed", 1)
 
 
 ACTIONS = ["report", "classifier", "sighting", "dispute", "pull", "wait", "retract"]

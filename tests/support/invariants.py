@@ -7,10 +7,12 @@ a wrong query of the hub cannot hide behind itself.
 
 import hashlib
 import hmac
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -91,6 +93,11 @@ class _Directory:
     issuers: dict[int, str]
     keys: dict[str, AuthorKey]
 
+    @cached_property
+    def unrevoked(self) -> dict[str, AuthorKey]:
+        """The keys as if none had been revoked."""
+        return {kid: replace(key, revoked_at=None) for kid, key in self.keys.items()}
+
 
 def _directory(uow: UnitOfWork) -> _Directory:
     issuers: dict[int, str] = {
@@ -145,8 +152,7 @@ def _check_statements(
 
 def _check_signal(row: Row[Any], known: _Directory) -> None:
     # A signal admitted in the second of its key's revocation, or issued a little ahead of it, stands.
-    unrevoked = {kid: replace(key, revoked_at=None) for kid, key in known.keys.items()}
-    verified = verify(bytes(row.jws), unrevoked)
+    verified = verify(bytes(row.jws), known.unrevoked)
     signal, event = verified.signal, verified.signal.event
     revoked_at = known.keys[verified.key.public.kid].revoked_at
     assert revoked_at is None or min(signal.iat, row.recorded_at) <= revoked_at, (
@@ -186,19 +192,21 @@ def _check_observations(uow: UnitOfWork, statements: Mapping[int, Row[Any]], sin
     """Every live member statement has exactly the indicators of its signed bytes, and there are no others."""
     for what, query in _STRAYS.items():
         assert _rows(uow, query) == [], what
-    observed: dict[int, set[tuple[int, Indicator]]] = {}
+    observed: dict[int, set[tuple[int, Indicator, bool]]] = {}
     for row in _rows(
         uow,
-        "SELECT o.seq, i.community_id, i.type, i.value FROM observation o JOIN indicator i ON i.id = o.indicator_id"
-        " WHERE o.seq >= :since",
+        "SELECT o.seq, o.decides, i.community_id, i.type, i.value FROM observation o"
+        " JOIN indicator i ON i.id = o.indicator_id WHERE o.seq >= :since",
         since,
     ):
-        observed.setdefault(row.seq, set()).add((row.community_id, Indicator(row.type, bytes(row.value))))
+        about = (row.community_id, Indicator(row.type, bytes(row.value)), bool(row.decides))
+        observed.setdefault(row.seq, set()).add(about)
     for seq, row in statements.items():
-        expected: set[tuple[int, Indicator]] = set()
+        expected: set[tuple[int, Indicator, bool]] = set()
         if row.gone is None and row.kind not in {"expiry", "retraction"}:
             signal = signals.parse(payload_of(bytes(row.jws)))
-            expected = {(row.community_id, indicator) for indicator in signal.indicators}
+            decides = row.kind in {"report", "dispute"}
+            expected = {(row.community_id, indicator, decides) for indicator in signal.indicators}
         assert observed.get(seq, set()) == expected, f"{seq}: not the indicators it is about"
 
 
@@ -231,14 +239,13 @@ def _check_outbox(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: in
     """Every recording, retraction and expiry is there once, and nothing that did not happen."""
     covered: dict[str, Counter[int]] = {}
     by_community: dict[int, list[int]] = {}
-    for seq, row in statements.items():
+    for seq, row in sorted(statements.items()):
         by_community.setdefault(row.community_id, []).append(seq)
     for row in _rows(uow, "SELECT * FROM outbox WHERE last_seq >= :since", since):
-        here = [s for s in by_community.get(row.community_id, []) if row.first_seq <= s <= row.last_seq]
-        assert row.last_seq in here, f"{row.type}: ends at an entry of another community"
-        assert row.first_seq in here or row.first_seq < since, (
-            f"{row.type}: begins at an entry of another one"
-        )
+        places = by_community.get(row.community_id, [])
+        here = places[bisect_left(places, row.first_seq) : bisect_right(places, row.last_seq)]
+        assert here[-1:] == [row.last_seq], f"{row.type}: ends at an entry of another community"
+        assert here[0] == row.first_seq or row.first_seq < since, f"{row.type}: begins at one of another"
         covered.setdefault(row.type, Counter()).update(here)
     member = {seq for seq, row in statements.items() if row.author_id is not None}
     happened = {
