@@ -5,8 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-# More for pytest: `make test PYTEST_ARGS="-n 2"`. For a part of the suite call pytest itself; the gates want all of it.
-PYTEST_ARGS ?=
+# Tests run on every core; `make test PYTEST_ARGS="-n 0"` runs them one by one. For a part of the suite call pytest
+# itself: the gates want all of it.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 
 # `make lock UPGRADE=1` moves the pins forward; without it they stay where they are.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

