@@ -21,7 +21,10 @@ from tocsin_schemas.vocabulary import (
 )
 
 FEED_MEDIA_TYPE: Final = "application/x-ndjson"
-MAX_PAGE: Final = 10_000
+SEGMENT: Final = 8192
+"""How many log indexes a stored segment of a feed spans; segment k begins at index k * SEGMENT."""
+MAX_PAGE: Final = 32 * SEGMENT
+"""The most records that one answer gives."""
 Seq = Annotated[int, Field(ge=0)]
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Timestamp = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
@@ -34,7 +37,10 @@ class Answer(BaseModel):
 
 
 class Receipt(Answer):
-    """The hub recorded a signal. `entry` is the log entry's exact bytes; `statement` names the signal from now on."""
+    """The hub recorded a signal. `entry` is the log entry's exact bytes; `statement` names the signal from now on.
+
+    `proof` is a C2SP tlog-proof, where the author waited for it.
+    """
 
     seq: Seq
     entry: str
@@ -43,6 +49,7 @@ class Receipt(Answer):
     status: Status
     statement: Hex32
     jws_digest: Hex32
+    proof: str | None = None
 
 
 class DryRun(Answer):

@@ -1,7 +1,8 @@
 """What a hub says in its own name: Security Event Tokens signed by its own key, in the same log.
 
-In this release the only one is `expiry`: once a day and community, the Merkle root over the log indexes of the
-statements that expired, so that anyone who kept the log can check that nothing expired unseen.
+`expiry`, once a day and community: the Merkle root over the log indexes of the statements that expired, so that
+anyone who kept the log can check that nothing expired unseen. `snapshot`: which set of live indicators of a type the
+hub hands out, by the digest of its manifest (`tocsin_schemas.snapshots`), so that everybody is given the same.
 """
 
 import secrets
@@ -12,10 +13,11 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError
 
 from tocsin_schemas.envelope import AuthorKey, open_token
-from tocsin_schemas.ledger import merkle_root
+from tocsin_schemas.indicators import IndicatorType
+from tocsin_schemas.merkle import merkle_root
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import Audience, Closed, Digest, Instant, Jti, dump_object, load_object
-from tocsin_schemas.vocabulary import EVENT_PREFIX
+from tocsin_schemas.vocabulary import EVENT_PREFIX, HubKind
 
 HUB_PATTERN: Final = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$"
 
@@ -34,6 +36,25 @@ class ExpiryEvents(Closed):
     expiry: Expiry = Field(alias=EVENT_PREFIX + "expiry")
 
 
+class Snapshot(Closed):
+    """Version `version` of the live set of a type has `count` indicators, from a log of `log_size` entries.
+
+    `manifest` is the SHA-256 of the manifest's canonical form (`tocsin_schemas.snapshots.Manifest`).
+    """
+
+    type: IndicatorType
+    version: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=0)]
+    log_size: Annotated[int, Field(ge=0)]
+    manifest: Digest
+
+
+class SnapshotEvents(Closed):
+    """The `events` claim of a snapshot."""
+
+    snapshot: Snapshot = Field(alias=EVENT_PREFIX + "snapshot")
+
+
 class HubClaims(Closed):
     """The payload of a hub's own event."""
 
@@ -41,7 +62,17 @@ class HubClaims(Closed):
     aud: Audience
     iat: Instant
     jti: Jti
-    events: ExpiryEvents
+    events: ExpiryEvents | SnapshotEvents
+
+    @property
+    def event(self) -> Expiry | Snapshot:
+        """What it says."""
+        return self.events.expiry if isinstance(self.events, ExpiryEvents) else self.events.snapshot
+
+    @property
+    def kind(self) -> HubKind:
+        """The word for it: the kind of its log entry."""
+        return "expiry" if isinstance(self.events, ExpiryEvents) else "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +91,17 @@ def expiry_root(seqs: Sequence[int]) -> bytes:
 def compose_expiry(*, iss: str, aud: str, iat: int, day: str, seqs: Sequence[int]) -> bytes:
     """The payload of an `expiry` event; sign it with `envelope.sign`."""
     body = {"day": day, "count": len(seqs), "root": expiry_root(seqs).hex()}
+    return _compose("expiry", iss, aud, iat, body)
+
+
+def compose_snapshot(*, iss: str, aud: str, iat: int, snapshot: Snapshot) -> bytes:
+    """The payload of a `snapshot` event; sign it with `envelope.sign`."""
+    return _compose("snapshot", iss, aud, iat, snapshot.model_dump())
+
+
+def _compose(kind: HubKind, iss: str, aud: str, iat: int, body: Mapping[str, object]) -> bytes:
     claims = {"iss": iss, "aud": aud, "iat": iat, "jti": secrets.token_hex(16)}
-    return dump_object({**claims, "events": {EVENT_PREFIX + "expiry": body}})
+    return dump_object({**claims, "events": {EVENT_PREFIX + kind: body}})
 
 
 def verify_hub_event(token: bytes, keys: Mapping[str, AuthorKey]) -> HubEvent:

@@ -54,6 +54,13 @@ _HEX_BYTES: Final = {
 }
 _TOKEN: Final = re.compile(r"v1\.(0|[1-9][0-9]{0,8})\.([a-z2-7]{52})")
 _TOKEN_BYTES: Final = 32
+VALUE_BYTES: Final[dict[str, int]] = (
+    _HEX_BYTES
+    | {"photodna": PHOTODNA_BYTES}
+    # Version and key epoch before the token.
+    | dict.fromkeys(get_args(AccountType), 1 + 4 + _TOKEN_BYTES)
+)
+"""How long the value of each type is."""
 # The last of 52 characters holds one bit of the 256 and four that must be zero: a or q.
 _TOKEN_PATTERN: Final = r"v1\.(0|[1-9][0-9]{0,8})\.[a-z2-7]{51}[aq]"
 _PATTERNS: Final[dict[str, str]] = (

@@ -8,16 +8,17 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.tile_paths import TILE_WIDTH, index_path, parse_index_path
 from tocsin_schemas.vocabulary import ENTRY_KINDS
 
-BUNDLE_ENTRIES: Final = 256
+BUNDLE_ENTRIES: Final = TILE_WIDTH
 NONCE_BYTES: Final = 32
+_BUNDLES: Final = "tile/entries/"
 _ENTRY: Final = re.compile(
     rb'\{"commitment":"([0-9a-f]{64})","community":"([a-z0-9][a-z0-9-]{0,62})","kind":"([a-z-]{1,32})",'
     rb'"recorded_at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"\}'
@@ -96,28 +97,20 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
     return entries
 
 
-def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The Merkle tree hash of RFC 6962 §2.1 over `leaves` (SHA-256; the empty tree hashes the empty string)."""
-    level = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in leaves]
-    if not level:
-        return hashlib.sha256().digest()
-    while len(level) > 1:
-        paired = [
-            hashlib.sha256(b"\x01" + level[at] + level[at + 1]).digest() for at in range(0, len(level) - 1, 2)
-        ]
-        # An odd last node moves up as it is, which is the same tree as splitting at the largest power of two.
-        level = paired + level[len(level) & ~1 :]
-    return level[0]
-
-
 def bundle_path(index: int, width: int = BUNDLE_ENTRIES) -> str:
     """The path of bundle `index` below the log's prefix; `width` below 256 names a partial one (tlog-tiles)."""
-    groups = [f"{index % 1000:03d}"]
-    while index >= 1000:
-        index //= 1000
-        groups.insert(0, f"x{index % 1000:03d}")
-    path = "tile/entries/" + "/".join(groups)
-    return path if width == BUNDLE_ENTRIES else f"{path}.p/{width}"
+    return _BUNDLES + index_path(index, width)
+
+
+def parse_bundle_path(text: str) -> tuple[int, int]:
+    """(index, width) of the bundle that a path below the log's prefix names.
+
+    Raises:
+        Refused: `not-found` for anything but the one spelling.
+    """
+    if not text.startswith(_BUNDLES):
+        raise Refused("not-found", "path", "not the path of an entry bundle")
+    return parse_index_path(text.removeprefix(_BUNDLES))
 
 
 @lru_cache(maxsize=65_536)
@@ -126,6 +119,7 @@ def rfc3339(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=65_536)
 def instant(text: str) -> int:
     """RFC 3339 with `Z` and whole seconds, as Unix seconds.
 

@@ -137,6 +137,37 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem("statement-unknown", 422, "No such live statement of yours", "Check its id in your receipt."),
     Problem("statement-gone", 410, "The signal was recorded and is gone", "Nothing to do: it was withdrawn."),
     Problem("indicator-unknown", 422, "Nobody has reported this indicator", "Report it, or check the value."),
+    # The public log and its proofs: what a follower, a witness or a monitor refuses.
+    Problem("note-malformed", 422, "Not a signed note", "Send the note's bytes as they were served."),
+    Problem(
+        "checkpoint-malformed", 422, "The note is not a checkpoint", "Its text is origin, size and root."
+    ),
+    Problem("checkpoint-unsigned", 422, "No known key of the log signed this", "Check which log you trust."),
+    Problem("checkpoint-stale", 422, "No fresh cosignature on the checkpoint", "Fetch it again later."),
+    Problem("quorum-missing", 422, "Too few witnesses cosigned the checkpoint", "Fetch it again later."),
+    Problem("policy-malformed", 422, "Not a log policy", "See C2SP tlog-policy; the reason names the line."),
+    Problem("proof-malformed", 422, "Not a log proof", "Send the proof's bytes as they were served."),
+    Problem("inclusion-invalid", 422, "The proof does not lead to the root", "Ask the hub for a new proof."),
+    Problem(
+        "consistency-invalid", 422, "The new log does not continue the old one", "Keep both checkpoints."
+    ),
+    Problem(
+        "log-tile-mismatch", 422, "A tile does not belong to the log", "Fetch it again; else tell others."
+    ),
+    Problem("log-rolled-back", 409, "The log is shorter than it was", "Keep both checkpoints; tell others."),
+    Problem("log-forked", 409, "Two checkpoints of the log contradict each other", "Keep both; tell others."),
+    # Witnessing the logs of others (C2SP tlog-witness, which fixes the statuses).
+    Problem("submission-malformed", 400, "Not an add-checkpoint request", "See C2SP tlog-witness."),
+    Problem("log-unsigned", 403, "Not signed by a key of that log", "Check the log's key with the operator."),
+    Problem("log-unknown", 404, "This witness does not watch that log", "Ask its operator to add the log."),
+    # Snapshots: what a client refuses of its files, and what a hub no longer has.
+    Problem("snapshot-malformed", 422, "Not a file of a snapshot", "Fetch it again; see PROTOCOL §10."),
+    Problem(
+        "snapshot-mismatch", 422, "The snapshot is not the one signed", "Fetch it again; else tell others."
+    ),
+    Problem(
+        "snapshot-superseded", 410, "That version is no longer kept", "Fetch the manifest again and go on."
+    ),
     # Requests.
     Problem("request-invalid", 400, "The request does not fit the interface", "See the OpenAPI document."),
     Problem("unauthenticated", 401, "Authentication is needed", "Send a valid access token as Bearer."),
@@ -156,8 +187,16 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem("conflict", 409, "It does not fit what is there already", "Look at what exists, then decide."),
     Problem("payload-too-large", 413, "The request is too large", "Send at most 10,000 lines and 16 MiB."),
     Problem("unsupported-media-type", 415, "Unsupported content type", "Use one that the interface names."),
+    Problem(
+        "range-not-satisfiable",
+        416,
+        "The log has no such range yet",
+        "Begin below the size in Content-Range.",
+    ),
     Problem("rate-limited", 429, "Past your cap", "Wait as long as Retry-After says."),
     Problem("internal-error", 500, "Something went wrong here", "Tell the operator the request id."),
+    Problem("not-yet-published", 503, "No checkpoint covers it yet", "Ask again after Retry-After."),
+    Problem("log-halted", 503, "The log must not grow now", "Its operator has to act; try again later."),
     Problem("unavailable", 503, "The hub cannot answer now", "Try again in a moment; nothing was stored."),
 )
 """Code to problem. Codes are never reused for another meaning."""

@@ -73,14 +73,17 @@ DecisionMode = Literal["human", "automated", "mixed"]
 SignalKind = Literal["report", "sighting", "dispute", "retraction", "outcome"]
 """Events a member signs in this release."""
 
-HubKind = Literal["expiry"]
+HubKind = Literal["expiry", "snapshot"]
 """Events the hub signs in this release."""
 
-EntryKind = Literal["report", "sighting", "dispute", "retraction", "outcome", "expiry"]
+EntryKind = Literal["report", "sighting", "dispute", "retraction", "outcome", "expiry", "snapshot"]
 """What a log entry says it is: how the hub counted the statement."""
 
 Status = Literal["quarantined", "candidate", "corroborated", "human_confirmed", "disputed", "expired"]
 """Where an indicator stands; a pure fold over its statements (`tocsin_schemas.fold`)."""
+
+MATCHABLE: Final[frozenset[Status]] = frozenset({"candidate", "corroborated", "human_confirmed"})
+"""What a snapshot holds and a follower matches by default: reported, counted, and not disputed."""
 
 GoneReason = Literal["expired", "retracted", "recalled", "erased"]
 WithheldReason = Literal["quarantine", "tlp", "state"]
@@ -93,6 +96,7 @@ MemberState = Literal["active", "suspended"]
 Scope = Literal["signals:submit", "signals:read"]
 
 SIGNAL_KINDS: Final[tuple[str, ...]] = get_args(SignalKind)
+HUB_KINDS: Final[frozenset[str]] = frozenset(get_args(HubKind))
 ENTRY_KINDS: Final[tuple[str, ...]] = get_args(EntryKind)
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 

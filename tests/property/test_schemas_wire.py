@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.schemas.directory import author_keys
 from tests.schemas.payloads import SAMPLES
 from tests.support.vectors.keys import ED, ES, IAT, PIXEL
-from tocsin_schemas import envelope, indicators, ledger, signals, vocabulary
+from tocsin_schemas import envelope, indicators, ledger, merkle, signals, vocabulary
 from tocsin_schemas.indicators import FAMILY, INDICATOR_TYPES, Indicator
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.ledger import Entry
@@ -364,7 +364,7 @@ def naive_root(leaves: Sequence[bytes]) -> bytes:
 @given(st.lists(st.binary(max_size=4), max_size=70))
 @settings(profile)
 def test_the_merkle_root_is_the_one_of_the_definition(leaves: list[bytes]) -> None:
-    assert ledger.merkle_root(leaves) == naive_root(leaves)
+    assert merkle.merkle_root(leaves) == naive_root(leaves)
 
 
 @given(st.integers(0, 10**12), st.integers(1, 256))

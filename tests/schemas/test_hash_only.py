@@ -162,14 +162,22 @@ def test_no_log_entry_takes_a_raw_value() -> None:
             refuse(Entry.decode, planted, good.replace(held, b'"' + raw + b'"', 1))
 
 
-def test_no_event_of_the_hub_takes_a_raw_value() -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"expiry": {"day": "2026-11-21", "count": 1, "root": "0" * 64}},
+        {"snapshot": {"type": "md5", "version": 1, "count": 1, "log_size": 1, "manifest": "0" * 64}},
+    ],
+)
+def test_no_event_of_the_hub_takes_a_raw_value(event: dict[str, Any]) -> None:
     keys = author_keys("hub")
+    ((kind, body),) = event.items()
     said = {
         "iss": HUB_KEY.iss,
         "aud": f"{HUB_KEY.iss}/communities/a",
         "iat": HUB_KEY.not_before,
         "jti": "0" * 32,
-        "events": {"urn:tocsin:event:v1:expiry": {"day": "2026-11-21", "count": 1, "root": "0" * 64}},
+        "events": {f"urn:tocsin:event:v1:{kind}": body},
     }
     assert hub_events.verify_hub_event(seal(compact(said), HUB_KEY).encode(), keys).key.iss == HUB_KEY.iss
     for path, value in parts(said):

@@ -5,16 +5,16 @@ kind of signal has, which body goes with which family, that nothing stands twice
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from tocsin_schemas import feed, hub_events, indicators, signals
+from tocsin_schemas import feed, hub_events, indicators, signals, snapshots
 from tocsin_schemas.indicators import FAMILY, Family
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.published import problem_schema
-from tocsin_schemas.vocabulary import ENTRY_KINDS, EVENT_PREFIX, SignalKind
+from tocsin_schemas.vocabulary import ENTRY_KINDS, EVENT_PREFIX, HubKind, SignalKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 ID_PREFIX: Final = "urn:tocsin:schema:v1:"
@@ -28,6 +28,7 @@ ANSWERS: Final[dict[str, tuple[str, Any]]] = {
     "indicator-view": ("One indicator in one community", feed.IndicatorView),
     "communities": ("Communities of the caller", list[feed.CommunityView]),
     "me": ("Who the caller is", feed.Me),
+    "snapshot": ("Newest snapshot of a type", snapshots.SnapshotView),
     "policy": ("Policy in force", Policy),
 }
 """Name of each answer of a hub, with its title and its type."""
@@ -47,9 +48,9 @@ def documents() -> dict[str, dict[str, Any]]:
         found[kind] = _titled(kind, f"Event: {kind}", _event(model))
         name = f"claims-{kind}"
         found[name] = _titled(name, f"Claims of a signal: {kind}", _claims(kind))
-    found["claims-expiry"] = _titled(
-        "claims-expiry", "Claims of a hub's own event: expiry", _schema(hub_events.HubClaims)
-    )
+    for kind in get_args(HubKind):
+        name = f"claims-{kind}"
+        found[name] = _titled(name, f"Claims of a hub's own event: {kind}", _hub_claims(kind))
     for name, (title, kind_of) in ANSWERS.items():
         found[name] = _titled(name, title, _answer(kind_of))
     found["entry"] = _titled("entry", "Log entry", _entry())
@@ -99,6 +100,14 @@ def _one_body(report: dict[str, Any]) -> None:
     """A report has the body of its indicators' family, and no other; its labels differ."""
     report["oneOf"] = [{"required": [family]} for family in FAMILIES]
     report["properties"]["labels"]["uniqueItems"] = True
+
+
+def _hub_claims(kind: HubKind) -> dict[str, Any]:
+    schema = _schema(hub_events.HubClaims)
+    names = {"expiry": ("ExpiryEvents", "Expiry"), "snapshot": ("SnapshotEvents", "Snapshot")}
+    schema["properties"]["events"] = {"$ref": f"#/$defs/{names[kind][0]}"}
+    schema["$defs"] = {name: schema["$defs"][name] for name in names[kind]}
+    return schema
 
 
 def _claims(kind: SignalKind) -> dict[str, Any]:

@@ -7,7 +7,21 @@ test what the answer is. `tests/schemas/test_vectors.py` does, and compares.
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.support.vectors import bad_claims, bad_envelopes, folds, good, hub, keys, log, points, subjects
+from tests.support.vectors import (
+    bad_claims,
+    bad_envelopes,
+    folds,
+    good,
+    heads,
+    hub,
+    keys,
+    log,
+    points,
+    quorums,
+    snapshots,
+    subjects,
+    trees,
+)
 
 DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "keys": keys.document,
@@ -21,5 +35,11 @@ DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "signatures": points.document,
     "fold": folds.document,
     "log": log.document,
+    "snapshot": snapshots.document,
+    "trees": trees.document,
+    "notes": heads.notes_document,
+    "checkpoints": heads.checkpoints_document,
+    "log-policies": quorums.policies_document,
+    "log-proofs": quorums.proofs_document,
 }
 """File name below schemas/vectors/ to what makes its content."""
