@@ -67,7 +67,7 @@ docs: setup ## Build the documentation site into site/
 
 lock: setup ## Write the lock files again from pyproject.toml (UPGRADE=1 moves the pins)
 	$(LOCK) --all-extras --output-file requirements-dev.lock pyproject.toml
-	$(LOCK) --extra hub --extra postgres --extra hash --constraint requirements-dev.lock \
+	$(LOCK) --extra hub --extra postgres --extra hash --extra s3 --constraint requirements-dev.lock \
 		--output-file requirements-hub.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 

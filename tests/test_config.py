@@ -30,7 +30,13 @@ def test_https_anywhere_and_http_on_loopback_will_do(issuer: str) -> None:
     assert Settings(issuer=issuer).issuer == issuer
 
 
-@pytest.mark.parametrize("name", ["database_url", "token_key", "events_key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("database_url", "token_key", "events_key", "log_key", "witness_key", "witness_pq_key"),
+        "s3_secret_access_key",
+    ],
+)
 def test_a_secret_is_given_once(name: str, tmp_path: Path) -> None:
     given = {name: SecretStr("x"), f"{name}_file": tmp_path / "secret"}
     with pytest.raises(ValidationError, match=f"set {name} or {name}_file, not both"):
@@ -42,6 +48,34 @@ def test_the_database_is_named_by_a_file_by_a_value_or_by_default(tmp_path: Path
     assert Settings(database_url_file=tmp_path / "url").database() == "postgresql://db.example/tocsin"
     assert Settings(database_url=SecretStr("sqlite:///x.db")).database() == "sqlite:///x.db"
     assert Settings(data_dir=tmp_path).database() == f"sqlite:///{tmp_path}/tocsin.db"
+
+
+def test_the_secret_of_the_object_store_likewise(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    assert Settings(s3_secret_access_key_file=tmp_path / "secret").s3_secret() == "from a file"
+    assert Settings(s3_secret_access_key=SecretStr("given")).s3_secret() == "given"
+    assert Settings().s3_secret() is None
+
+
+def test_the_stores_lie_in_the_data_directory_unless_told_otherwise(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    assert (settings.log_location(), settings.feed_location()) == (f"{tmp_path}/log", f"{tmp_path}/feed")
+    elsewhere = Settings(log_store="s3://bucket/log", feed_store="/srv/feed")
+    assert (elsewhere.log_location(), elsewhere.feed_location()) == ("s3://bucket/log", "/srv/feed")
+
+
+@pytest.mark.parametrize("feed", ["/srv/log", "/srv/log/feed", "/srv/log/"])
+def test_what_is_private_does_not_lie_among_what_is_public(feed: str) -> None:
+    with pytest.raises(ValidationError, match="cannot lie in there"):
+        Settings(log_store="/srv/log", feed_store=feed)
+    assert Settings(log_store="/srv/log", feed_store="/srv/log-of-feeds").feed_location()
+
+
+@pytest.mark.parametrize("endpoint", ["http://store.example", "store.example", "ftp://store.example"])
+def test_an_object_store_is_reached_by_https(endpoint: str) -> None:
+    with pytest.raises(ValidationError, match="plain http is for loopback"):
+        Settings(s3_endpoint=endpoint)
+    assert Settings(s3_endpoint="http://127.0.0.1:9000").s3_endpoint
 
 
 def test_settings_do_not_change(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.support.clock import MovableClock
 from tests.support.hub import Hub
 from tests.support.invariants import check_hub, dump
 from tocsin.db import Database, table
-from tocsin.ledger.store import EntryRow
+from tocsin.ledger.store.tables import EntryRow
 from tocsin.outbox import OutboxRow
 from tocsin.signals.store.tables import IndicatorRow, indicator
 from tocsin_schemas.policy import DAY

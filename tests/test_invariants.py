@@ -10,9 +10,7 @@ from sqlalchemy import text
 from tests.signals.material import RETRACTION, Voice, md5, report, sha256
 from tests.support.hub import Hub
 from tests.support.invariants import check_hub
-from tocsin import keys
 from tocsin.db import Database, UnitOfWork
-from tocsin.jobs.service import run
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 
@@ -81,7 +79,7 @@ def storied(hub: Hub) -> Hub:
     frame.view(md5(1))
     for _ in range(2):
         hub.clock.advance(DAY)
-        run(hub.app.state.signals, keys.load(hub.settings), "signals.expire")
+        hub.run_job("signals.expire")
     return hub
 
 

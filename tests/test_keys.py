@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from tocsin import keys
 from tocsin.config import Settings
 from tocsin.errors import Misconfigured
+from tocsin_schemas.akp import AkpKey
 from tocsin_schemas.jwk import SigningKey
 
 
@@ -21,12 +22,22 @@ def settings(folder: Path, **changes: Any) -> Settings:
 def test_keys_are_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
     made = keys.ensure(settings(tmp_path))
     assert (made.token.public.alg, made.events.public.alg) == ("ES256", "Ed25519")
+    assert (made.log.public.alg, made.witness.public.alg) == ("Ed25519", "Ed25519")
     again = keys.ensure(settings(tmp_path))
     loaded = keys.load(settings(tmp_path))
     assert made.token.public == again.token.public == loaded.token.public
     assert made.events.public == again.events.public == loaded.events.public
+    assert made.witness_pq.kid == again.witness_pq.kid == loaded.witness_pq.kid
+    # One key for one thing.
+    assert len({key.public.kid for key in (made.token, made.events, made.log, made.witness)}) == 4
     folder = tmp_path / "data" / "keys"
-    assert sorted(file.name for file in folder.iterdir()) == ["events.jwk", "token.jwk"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "events.jwk",
+        "log.jwk",
+        "token.jwk",
+        "witness.jwk",
+        "witness_pq.jwk",
+    ]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
@@ -39,7 +50,7 @@ def test_of_two_that_make_keys_at_once_both_get_the_same(
     # The second had looked before the first was done.
     monkeypatch.setattr(Path, "exists", lambda _path: False)
     assert keys.ensure(settings(tmp_path)).token.public == first.token.public
-    assert len(list((tmp_path / "data" / "keys").iterdir())) == 2
+    assert len(list((tmp_path / "data" / "keys").iterdir())) == len(keys.KEYS)
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
@@ -60,14 +71,23 @@ def test_keys_that_others_may_read_are_refused(tmp_path: Path, path: str, mode: 
 
 
 TOKEN, EVENTS = SigningKey.generate("ES256"), SigningKey.generate()
+COSIGNER = AkpKey.generate()
 
 
 def test_keys_may_be_given(tmp_path: Path) -> None:
     file = tmp_path / "events.jwk"
     file.write_text(json.dumps(EVENTS.jwk()))
-    given = settings(tmp_path, token_key=SecretStr(json.dumps(TOKEN.jwk())), events_key_file=file)
+    others = {name: SecretStr(json.dumps(SigningKey.generate().jwk())) for name in ("log_key", "witness_key")}
+    given = settings(
+        tmp_path,
+        token_key=SecretStr(json.dumps(TOKEN.jwk())),
+        events_key_file=file,
+        witness_pq_key=SecretStr(json.dumps(COSIGNER.jwk())),
+        **others,
+    )
     made = keys.ensure(given)
     assert (made.token.public, made.events.public) == (TOKEN.public, EVENTS.public)
+    assert made.witness_pq.public == COSIGNER.public
     assert not (tmp_path / "data").exists()
 
 
@@ -80,6 +100,7 @@ def test_keys_may_be_given(tmp_path: Path) -> None:
         "7",
         json.dumps(TOKEN.public.jwk()),
         json.dumps(EVENTS.jwk()),
+        json.dumps(COSIGNER.jwk()),
         json.dumps({"kty": "oct", "k": "eA"}),
     ],
 )
@@ -92,6 +113,12 @@ def test_what_is_no_private_key_of_the_right_kind_is_refused_without_an_echo(
         keys.ensure(settings(tmp_path, token_key_file=file, events_key=SecretStr(json.dumps(EVENTS.jwk()))))
     assert caught.value.what == "the token key is not a private JWK for ES256"
     assert EVENTS.jwk()["d"] not in str(caught.value.args) + caught.value.advice
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", json.dumps(EVENTS.jwk())])
+def test_what_is_no_post_quantum_key_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Misconfigured, match="the witness_pq key is not a private JWK for ML-DSA-44"):
+        keys.ensure(settings(tmp_path, witness_pq_key=SecretStr(text)))
 
 
 def test_a_key_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from tocsin import migrations, schema
 from tocsin.db import Database
 from tocsin.migrations import _config
+from tocsin.migrations.checks import replace_check
 
 pytestmark = pytest.mark.check
 
@@ -85,6 +87,14 @@ def test_all_the_way_back_and_forth(bare: Database) -> None:
     assert tables(bare) == {"alembic_version"}
     migrations.upgrade(bare)
     assert migrations.at_head(bare)
+    bare.dispose()
+
+
+def test_only_a_check_that_is_there_is_replaced(bare: Database) -> None:
+    migrations.upgrade(bare)
+    with bare.engine.connect() as conn, Operations.context(MigrationContext.configure(conn)):
+        with pytest.raises((RuntimeError, DatabaseError)):
+            replace_check("entry", "entry_unheard_of", "1 = 1", "1 = 2")
     bare.dispose()
 
 

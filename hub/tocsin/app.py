@@ -6,7 +6,11 @@ Everything is made here and handed down; nothing is imported as a global. Routes
     members, oauth        tocsin.members
     authenticate          access token to Actor, for tocsin.web.auth
     at_head               whether the schema is this version's, for tocsin.web.health
+    ledger, watch         tocsin.ledger: the log, and waiting for it to grow
+    alarms, halted        what keeps the log from growing, for tocsin.web.health and submission
+    witness               tocsin.witnessing
     signals, ingest       tocsin.signals
+    means                 what the jobs work with, for tocsin.jobs
 """
 
 from collections.abc import AsyncIterator
@@ -14,21 +18,28 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import FastAPI
 
 from tocsin import keys, migrations
 from tocsin.config import Settings
 from tocsin.db import Clock, Database, system_clock
+from tocsin.jobs.service import Means
+from tocsin.ledger import pages as ledger_pages
 from tocsin.ledger import routes as ledger_routes
+from tocsin.ledger import service as ledger_service
+from tocsin.ledger.watch import Watch
 from tocsin.members import routes as members_routes
 from tocsin.members.oauth import TOKEN_PATH, OAuth
 from tocsin.members.service import Access
 from tocsin.signals import routes as signals_routes
 from tocsin.signals.pool import IngestPool
 from tocsin.signals.service.context import open_context
-from tocsin.web import health, problems
+from tocsin.web import health, html, problems
 from tocsin.web.middleware import Edge
 from tocsin.web.openapi import Documented
+from tocsin.witnessing import routes as witnessing_routes
+from tocsin.witnessing.service import open_witness
 
 DESCRIPTION = """
 Tocsin is a self-hosted hub through which vetted platforms exchange signed, hash-only abuse signals.
@@ -42,6 +53,10 @@ TAGS = [
     {"name": "signals", "description": "Submit, follow, look up."},
     {"name": "members", "description": "Who is in a community."},
     {"name": "log", "description": "The public, append-only log. No authentication: it holds no values."},
+    {
+        "name": "witness",
+        "description": "Cosigning the logs of others. No authentication: what counts is the log's signature.",
+    },
     {"name": "oauth", "description": "Tokens and discovery."},
     {"name": "health", "description": "For the operator."},
 ]
@@ -51,18 +66,22 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     """The hub as an ASGI application. Its database must be migrated, and its keys made.
 
     Raises:
-        Misconfigured: when the hub's keys are missing or unfit.
+        Misconfigured: when the hub's keys are missing or unfit. When it starts: as `ledger.start`, and it does not.
     """
     hub_keys = keys.load(settings)
     context = open_context(settings, clock)
     database: Database = context.database
+    ledger = ledger_service.open_ledger(settings, database, hub_keys)
+    watch = Watch(database)
     ingest = IngestPool(settings, context)
     oauth = OAuth(Access(database, settings.issuer), settings.issuer, hub_keys.token)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await to_thread.run_sync(ledger_service.start, ledger)
         ingest.start()
         yield
+        await watch.close()
         ingest.stop()
         database.dispose()
 
@@ -86,8 +105,14 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     app.state.oauth = oauth
     app.state.authenticate = oauth.authenticate
     app.state.at_head = partial(migrations.at_head, database)
+    app.state.ledger = ledger
+    app.state.alarms = partial(ledger_service.alarms, ledger)
+    app.state.halted = ledger.witnesses.halted
+    app.state.watch = watch
+    app.state.witness = open_witness(settings, database, hub_keys, ledger.origin)
     app.state.signals = context
     app.state.ingest = ingest
+    app.state.means = Means(context, ledger, hub_keys)
 
     problems.install(app)
     app.add_middleware(Edge, https=settings.issuer.startswith("https:"))
@@ -95,4 +120,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     app.include_router(members_routes.router)
     app.include_router(signals_routes.router)
     app.include_router(ledger_routes.router)
+    app.include_router(ledger_pages.router)
+    app.include_router(html.router)
+    app.include_router(witnessing_routes.router)
     return app

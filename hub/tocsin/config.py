@@ -36,6 +36,36 @@ class Settings(BaseSettings):
     """Private JWK (Ed25519) that signs the hub's own events; likewise."""
     events_key_file: Path | None = None
     """A file that holds it instead."""
+    log_key: SecretStr | None = None
+    """Private JWK (Ed25519) that signs the log's checkpoints; likewise."""
+    log_key_file: Path | None = None
+    """A file that holds it instead."""
+    witness_key: SecretStr | None = None
+    """Private JWK (Ed25519) that cosigns the checkpoints of logs this hub witnesses; likewise."""
+    witness_key_file: Path | None = None
+    """A file that holds it instead."""
+    witness_pq_key: SecretStr | None = None
+    """Private JWK (ML-DSA-44, RFC 9964) that does the same; likewise."""
+    witness_pq_key_file: Path | None = None
+    """A file that holds it instead."""
+    witness_policy_file: Path | None = None
+    """A C2SP tlog-policy: the witnesses that are to cosign this hub's log, and the quorum; without it, none."""
+    witness_timeout: Annotated[float, Field(gt=0, le=30)] = 1.0
+    """Seconds a publication waits for its witnesses; whoever has not answered by then cosigns the next one."""
+    outbound_ca_file: Path | None = None
+    """Certificates (PEM) to trust besides the system's in connections the hub opens: a private CA."""
+    log_store: str | None = None
+    """Where the public log lies: a folder, or `s3://bucket/prefix`; without it, `log` in the data directory."""
+    feed_store: str | None = None
+    """Where feed segments and snapshots lie, which are not public; without it, `feed` in the data directory."""
+    s3_endpoint: str | None = None
+    """URL of the S3-compatible server; without it, Amazon's own. Plain http only on a loopback host."""
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = None
+    """Without it, credentials come from the machine's own role."""
+    s3_secret_access_key: SecretStr | None = None
+    s3_secret_access_key_file: Path | None = None
+    """A file that holds it instead."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     ingest_processes: Annotated[int, Field(ge=0, le=256)] = (os.cpu_count() or 1) + 1
@@ -53,10 +83,37 @@ class Settings(BaseSettings):
             raise ValueError("issuer must be a base URL like https://hub.example, with no path")
         if url.scheme == "http" and url.hostname not in LOOPBACK:
             raise ValueError("issuer must be https; plain http is for loopback hosts only")
-        for name in ("database_url", "token_key", "events_key"):
+        endpoint = urlsplit(self.s3_endpoint or "https://")
+        if endpoint.scheme != "https" and (endpoint.scheme != "http" or endpoint.hostname not in LOOPBACK):
+            raise ValueError("s3_endpoint must be https; plain http is for loopback hosts only")
+        if f"{self.feed_location()}/".startswith(f"{self.log_location()}/"):
+            raise ValueError("log_store is public and feed_store is not: it cannot lie in there")
+        for name in (
+            "database_url",
+            "token_key",
+            "events_key",
+            "log_key",
+            "witness_key",
+            "witness_pq_key",
+            "s3_secret_access_key",
+        ):
             if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
                 raise ValueError(f"set {name} or {name}_file, not both")
         return self
+
+    def log_location(self) -> str:
+        """Where the public log lies: a folder or `s3://bucket/prefix`."""
+        return (self.log_store or str(self.data_dir / "log")).rstrip("/")
+
+    def feed_location(self) -> str:
+        """Where segments and snapshots lie, likewise."""
+        return (self.feed_store or str(self.data_dir / "feed")).rstrip("/")
+
+    def s3_secret(self) -> str | None:
+        """The secret of the S3 credentials, if there is one."""
+        if self.s3_secret_access_key_file is not None:
+            return self.s3_secret_access_key_file.read_text().strip()
+        return None if self.s3_secret_access_key is None else self.s3_secret_access_key.get_secret_value()
 
     def database(self) -> str:
         """The database URL in force."""

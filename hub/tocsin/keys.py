@@ -1,4 +1,4 @@
-"""The hub's own keys: ES256 for access tokens, Ed25519 for the events it signs.
+"""The hub's own keys, one for each thing it signs.
 
 They are private JWK files in `keys/` of the data directory (files 0600, directory 0700), or given by the operator
 through the settings. A file that others may read is refused: its key must be taken for known.
@@ -6,26 +6,41 @@ through the settings. A file that others may read is refused: its key must be ta
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from pydantic import SecretStr
+from typing import Any, Final, Literal
 
 from tocsin.config import Settings
 from tocsin.errors import Misconfigured, Refused
-from tocsin_schemas.jwk import KeyAlg, SigningKey
+from tocsin_schemas.akp import AkpKey
+from tocsin_schemas.jwk import SigningKey
 
 DIRECTORY: Final = "keys"
 _OTHERS: Final = 0o077
+Alg = Literal["ES256", "Ed25519", "ML-DSA-44"]
+KEYS: Final[Mapping[str, Alg]] = {
+    "token": "ES256",
+    "events": "Ed25519",
+    "log": "Ed25519",
+    "witness": "Ed25519",
+    "witness_pq": "ML-DSA-44",
+}
+"""Each key and its algorithm; the settings `<name>_key` and `<name>_key_file` give it, else the hub makes one."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubKeys:
-    """`token` (ES256) signs access tokens and stands in the JWKS; `events` (Ed25519) signs the hub's own events."""
+    """`token` signs access tokens and stands in the JWKS, `events` the hub's own events, `log` its checkpoints.
+
+    `witness` and `witness_pq` cosign the checkpoints of other logs. No key does two of these.
+    """
 
     token: SigningKey
     events: SigningKey
+    log: SigningKey
+    witness: SigningKey
+    witness_pq: AkpKey
 
 
 def load(settings: Settings) -> HubKeys:
@@ -34,12 +49,11 @@ def load(settings: Settings) -> HubKeys:
     Raises:
         Misconfigured: when a key is missing, of the wrong kind, or readable by others.
     """
-    token = _given(settings.token_key, settings.token_key_file)
-    events = _given(settings.events_key, settings.events_key_file)
-    return HubKeys(
-        token=_read(_stored(settings, "token") if token is None else token, "ES256", "token"),
-        events=_read(_stored(settings, "events") if events is None else events, "Ed25519", "events"),
-    )
+    found: dict[str, Any] = {}
+    for name, alg in KEYS.items():
+        given = _given(settings, name)
+        found[name] = _read(_stored(settings, name) if given is None else given, alg, name)
+    return HubKeys(**found)
 
 
 def ensure(settings: Settings) -> HubKeys:
@@ -48,22 +62,23 @@ def ensure(settings: Settings) -> HubKeys:
     Raises:
         Misconfigured: as `load`, or when the data directory cannot be written.
     """
-    if settings.token_key is None and settings.token_key_file is None:
-        _make(settings, "token", "ES256")
-    if settings.events_key is None and settings.events_key_file is None:
-        _make(settings, "events", "Ed25519")
+    for name, alg in KEYS.items():
+        if getattr(settings, f"{name}_key") is None and getattr(settings, f"{name}_key_file") is None:
+            _make(settings, name, alg)
     return load(settings)
 
 
-def _given(value: SecretStr | None, file: Path | None) -> str | None:
+def _given(settings: Settings, name: str) -> str | None:
+    file = getattr(settings, f"{name}_key_file")
     if file is None:
-        return value.get_secret_value() if value is not None else None
+        value = getattr(settings, f"{name}_key")
+        return None if value is None else str(value.get_secret_value())
     try:
-        return file.read_text()
+        return str(file.read_text())
     except OSError:
         raise Misconfigured(
             "a key file named in the settings cannot be read",
-            "check the path and the permissions of TOCSIN_TOKEN_KEY_FILE and TOCSIN_EVENTS_KEY_FILE",
+            f"check the path and the permissions of TOCSIN_{name.upper()}_KEY_FILE",
         ) from None
 
 
@@ -86,12 +101,13 @@ def _stored(settings: Settings, name: str) -> str:
         ) from None
 
 
-def _read(text: str, alg: KeyAlg, name: str) -> SigningKey:
+def _read(text: str, alg: Alg, name: str) -> SigningKey | AkpKey:
+    key: SigningKey | AkpKey | None
     try:
-        key = SigningKey.from_jwk(json.loads(text))
-    except (ValueError, TypeError, Refused):
+        key = (AkpKey if alg == "ML-DSA-44" else SigningKey).from_jwk(json.loads(text))
+    except (ValueError, TypeError, AttributeError, Refused):
         key = None
-    if key is None or key.public.alg != alg:
+    if key is None or (isinstance(key, SigningKey) and key.public.alg != alg):
         raise Misconfigured(
             f"the {name} key is not a private JWK for {alg}",
             "give the whole private JWK (RFC 7517) as JSON, or let the hub make its own key",
@@ -99,7 +115,7 @@ def _read(text: str, alg: KeyAlg, name: str) -> SigningKey:
     return key
 
 
-def _make(settings: Settings, name: str, alg: KeyAlg) -> None:
+def _make(settings: Settings, name: str, alg: Alg) -> None:
     """Make a key file unless there is one: written whole under another name, then linked, so never seen half."""
     path = _path(settings, name)
     try:
@@ -109,7 +125,8 @@ def _make(settings: Settings, name: str, alg: KeyAlg) -> None:
             return
         draft = path.with_suffix(f".{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(json.dumps(SigningKey.generate(alg).jwk()))
+            made = AkpKey.generate() if alg == "ML-DSA-44" else SigningKey.generate(alg)
+            file.write(json.dumps(made.jwk()))
             file.flush()
             os.fsync(file.fileno())
         try:

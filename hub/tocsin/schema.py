@@ -4,9 +4,10 @@ from sqlmodel import SQLModel
 
 from tocsin import outbox
 from tocsin.jobs import store as jobs
-from tocsin.ledger import store as ledger
+from tocsin.ledger.store import tables as ledger
 from tocsin.members import store as members
 from tocsin.signals.store import tables as signals
+from tocsin.witnessing import store as witnessing
 
-MODULES = (outbox, jobs, ledger, members, signals)
+MODULES = (outbox, jobs, ledger, members, signals, witnessing)
 METADATA = SQLModel.metadata

@@ -1,11 +1,10 @@
 """`tocsin-hub` as an operator uses it, on both databases."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.cli.running import Run, tocsin_hub
 from tests.support.clock import START
 from tests.support.hub import LiveHub, command
 from tests.support.state import contents
@@ -20,33 +20,7 @@ from tocsin.cli import main
 from tocsin.db import Database
 from tocsin_schemas.jwk import SigningKey
 
-Run = Callable[..., Result]
 PIXEL = "https://pixel.example"
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No settings but a data directory of the test's own."""
-    for name in os.environ:
-        if name.startswith("TOCSIN_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("TOCSIN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(environment: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command on a migrated database."""
-    monkeypatch.setenv("TOCSIN_DATABASE_URL", database_url)
-    return tocsin_hub
-
-
-def tocsin_hub(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == code, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def public(folder: Path, name: str = "pixel") -> tuple[SigningKey, str]:
@@ -219,7 +193,7 @@ def test_check_tries_each_part(
     assert migrated["before"] is None
     assert json.loads(tocsin_hub("migrate", "--json").stdout)["before"] == migrated["after"]
     assert set(findings(tocsin_hub("check", "--json")).items()) == {
-        (part, True) for part in ("settings", "keys", "database", "schema", "clock")
+        (part, True) for part in ("settings", "keys", "database", "schema", "clock", "log")
     }
     (tmp_path / "data" / "keys" / "token.jwk").chmod(0o644)
     assert findings(tocsin_hub("check", "--json", code=1))["keys"] is False

@@ -11,17 +11,10 @@ import pytest
 from tests.signals.material import Voice, md5, report
 from tests.support.hub import Hub, LiveHub, command
 from tests.support.invariants import BOOKKEEPING, check_hub, dump, unchanged
-from tocsin import keys
 from tocsin.jobs import metronome, store
-from tocsin.jobs.service import JOBS, LEASE_SECONDS, Job, run
-from tocsin.keys import HubKeys
-from tocsin.signals.service.context import Context
+from tocsin.jobs.service import JOBS, LEASE_SECONDS, Job, Means
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY
-
-
-def run_job(hub: Hub, name: str = "signals.expire") -> int | None:
-    return run(hub.app.state.signals, keys.load(hub.settings), name)
 
 
 def take(hub: Hub, holder: str) -> bool:
@@ -56,21 +49,56 @@ def test_a_job_that_another_process_runs_is_left_alone(hub: Hub) -> None:
     hub.clock.advance(10)
     take(hub, "aa")
     with unchanged(hub.database, frozenset()):
-        assert run_job(hub) is None
+        assert hub.run_job("signals.expire") is None
     hub.clock.advance(LEASE_SECONDS)
-    assert run_job(hub) == 1
+    assert hub.run_job("signals.expire") == 1
     assert dump(hub.database)["job_lease"] == []
-    assert run_job(hub) == 0
+    assert hub.run_job("signals.expire") == 0
 
 
 def test_a_job_that_fails_gives_its_lease_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_context: Context, _keys: HubKeys) -> int:
+    def fail(_means: Means) -> int:
         raise RuntimeError
 
     monkeypatch.setitem(JOBS, "signals.expire", Job("signals.expire", 5, "fails", fail))
     with pytest.raises(RuntimeError):
-        run_job(hub)
+        hub.run_job("signals.expire")
     assert dump(hub.database)["job_lease"] == []
+
+
+def test_a_job_with_nothing_to_do_takes_no_lease(hub: Hub) -> None:
+    pixel = Voice(hub, "pixel")
+    pixel.say(report(hub.clock() + DAY), md5(1))
+    assert hub.run_job("ledger.publish") == 1
+    with hub.database.transaction() as uow:
+        assert store.take(uow, "ledger.publish", "aa", LEASE_SECONDS)
+    assert hub.run_job("ledger.publish") == 0, "with the lease in other hands"
+    pixel.say(report(hub.clock() + DAY), md5(2))
+    assert hub.run_job("ledger.publish") is None, "now there is something to do"
+
+
+def test_a_dead_publisher_keeps_nobody_waiting(hub: Hub) -> None:
+    pixel = Voice(hub, "pixel")
+    pixel.say(report(hub.clock() + DAY), md5(1))
+    job = JOBS["ledger.publish"]
+    assert job.lease <= 5
+    with hub.database.transaction() as uow:
+        assert store.take(uow, job.name, "aa", job.lease), "somebody begins, and dies"
+    assert hub.run_job(job.name) is None
+    hub.clock.advance(job.lease)
+    assert hub.run_job(job.name) == 1
+
+
+def test_a_publisher_that_died_keeps_nobody_waiting_for_long(hub: Hub) -> None:
+    pixel = Voice(hub, "pixel")
+    pixel.say(report(hub.clock() + DAY), md5(1))
+
+    with hub.database.transaction() as uow:
+        assert store.take(uow, "ledger.publish", "the dead one", JOBS["ledger.publish"].lease)
+    assert hub.run_job("ledger.publish") is None
+    hub.clock.advance(JOBS["ledger.publish"].lease)
+    assert hub.run_job("ledger.publish") == 1
+    assert JOBS["ledger.publish"].lease <= 5
 
 
 def test_used_assertions_and_revoked_tokens_are_forgotten_in_time(hub: Hub) -> None:
@@ -80,9 +108,9 @@ def test_used_assertions_and_revoked_tokens_are_forgotten_in_time(hub: Hub) -> N
     assert revoked.status_code == 200
     before = dump(hub.database)
     assert (len(before["assertion"]), len(before["revoked_token"])) == (2, 1)
-    assert run_job(hub, "members.forget") == 0
+    assert hub.run_job("members.forget") == 0
     hub.clock.advance(DAY)
-    assert run_job(hub, "members.forget") == 3
+    assert hub.run_job("members.forget") == 3
     after = dump(hub.database)
     assert (after["assertion"], after["revoked_token"]) == ([], [])
 
@@ -94,7 +122,7 @@ def test_the_metronome_beats(
     beats: list[int] = []
     enough = threading.Event()
 
-    def beat(_context: Context, _keys: HubKeys) -> int:
+    def beat(_means: Means) -> int:
         beats.append(1)
         if len(beats) == 1:
             raise RuntimeError("told to nobody")
@@ -105,7 +133,7 @@ def test_the_metronome_beats(
         monkeypatch.delitem(JOBS, name)
     monkeypatch.setitem(JOBS, "test.beat", Job("test.beat", 1, "beats", beat))
     with caplog.at_level(logging.INFO, logger="tocsin"):
-        scheduler = metronome.start(hub.app.state.signals, keys.load(hub.settings))
+        scheduler = metronome.start(hub.means)
         assert enough.wait(10)
         scheduler.shutdown()
     said = {
@@ -116,7 +144,7 @@ def test_the_metronome_beats(
 
 
 def test_every_job_has_a_name_a_pace_and_a_summary() -> None:
-    assert {"signals.expire", "members.forget"} <= JOBS.keys()
+    assert {"signals.expire", "members.forget", "ledger.publish"} <= JOBS.keys()
     for name, job in JOBS.items():
         assert (job.name, job.every > 0, bool(job.summary)) == (name, True, True)
 

@@ -8,7 +8,6 @@ from tests.support.invariants import dump
 from tocsin.db import Database
 from tocsin.ledger import service
 from tocsin_schemas.ledger import Entry
-from tocsin_schemas.problems import Refused
 
 
 def entry(n: int, now: int) -> Entry:
@@ -91,12 +90,3 @@ def test_an_entry_cannot_be_written_twice(database: Database) -> None:
     with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
         overwrite()
     assert dump(database) == before
-
-
-def test_a_bundle_that_is_not_full_is_not_there(database: Database) -> None:
-    append(database, 255)
-    with pytest.raises(Refused) as refused:
-        service.bundle(database, 0)
-    assert refused.value.code == "not-found"
-    append(database, 1)
-    assert service.bundle(database, 0).startswith(b"\x00")

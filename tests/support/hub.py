@@ -4,6 +4,8 @@ hub.party("pixel")              a member with a key, a client and rights (tests/
 hub.party("pixel").sdk()        the SDK, speaking for it
 hub.http                        a plain HTTP client on the hub's address
 hub.clock.advance(3600)         an hour later (in-process only)
+hub.publish()                   what ledger.publish does every second of a hub that runs its jobs (in-process only)
+hub.run_job("signals.expire")   one job, once (in-process only)
 hub.members, hub.database       the service objects, for what the operator would do
 """
 
@@ -28,6 +30,8 @@ from tocsin import keys
 from tocsin.app import create_app
 from tocsin.config import Settings
 from tocsin.db import Database, system_clock
+from tocsin.jobs.service import Means, run
+from tocsin.ledger.service import Ledger, publish
 from tocsin.members.service import Members
 
 ISSUER = "https://hub.example"
@@ -56,10 +60,20 @@ class Hub:
         self.issuer = settings.issuer
         self.database: Database = app.state.database
         self.members: Members = app.state.members
+        self.ledger: Ledger = app.state.ledger
+        self.means: Means = app.state.means
 
     def party(self, name: str, **wanted: Any) -> Party:
         """Admit a member; see `tests.support.parties.admit`."""
         return admit(self, self.members, name, **wanted)
+
+    def publish(self) -> int:
+        """Publish what was recorded; how many entries a checkpoint newly covers."""
+        return publish(self.ledger)
+
+    def run_job(self, name: str) -> int | None:
+        """Run one job now; how much it did."""
+        return run(self.means, name)
 
 
 @contextmanager

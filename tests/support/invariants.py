@@ -17,17 +17,19 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from tests.support.published import check_log
 from tocsin import keys, schema
 from tocsin.config import Settings
 from tocsin.db import Database, UnitOfWork
 from tocsin_schemas import signals
 from tocsin_schemas.envelope import AuthorKey, payload_of, verify
-from tocsin_schemas.hub_events import HubClaims, expiry_root, verify_hub_event
+from tocsin_schemas.hub_events import Expiry, HubClaims, expiry_root, verify_hub_event
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.jwk import PublicKey
 from tocsin_schemas.ledger import Entry, rfc3339
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.signals import LATEST, Report
+from tocsin_schemas.vocabulary import HUB_KINDS
 
 BOOKKEEPING = frozenset({"quota", "assertion", "delivery", "indicator_view", "job_lease"})
 """Tables that change when somebody merely asks: caps charged, assertions used, what was shown to whom, leases."""
@@ -38,8 +40,8 @@ OF_A_REQUEST = frozenset({"quota", "assertion"})
 def check_hub(database: Database, settings: Settings | None = None, *, since: int = 0) -> int:
     """Assert every invariant; the size of the log.
 
-    With `settings` the hub's own events are verified with its key. `since` leaves out statements below a log index,
-    which an earlier call has seen.
+    With `settings` the hub's own events are verified with its key, and the published log whole. `since` leaves out
+    statements below a log index, which an earlier call has seen.
     """
     with database.snapshot() as uow:
         size = _check_log(uow)
@@ -54,7 +56,10 @@ def check_hub(database: Database, settings: Settings | None = None, *, since: in
         _check_retractions(uow)
         _check_outbox(uow, statements, since)
         _check_expiry_days(uow)
+        _check_entry_days(uow)
         _check_counters(uow, size)
+    if settings is not None:
+        check_log(database, settings)
     return size
 
 
@@ -133,8 +138,8 @@ def _check_statements(
         )
         encoded = Entry(*said, bytes(entry.commitment))
         assert Entry.decode(encoded.encode()) == encoded, f"{seq}: not a canonical entry"
-        assert (row.author_id is None) == (row.kind == "expiry"), (
-            f"{seq}: only the hub's events have no author"
+        assert row.gone == "erased" or (row.author_id is None) == (row.kind in HUB_KINDS), (
+            f"{seq}: only the hub's events, and what was lost, have no author"
         )
         assert row.author_id is None or row.author_id in known.issuers, f"{seq}: no such author"
         if row.gone is not None:
@@ -144,7 +149,7 @@ def _check_statements(
             continue
         opened = hmac.digest(bytes(row.nonce), bytes(row.jws), hashlib.sha256)
         assert opened == bytes(entry.commitment), f"{seq}: the commitment does not open"
-        if row.kind == "expiry":
+        if row.kind in HUB_KINDS:
             _check_hub_event(row, known, hub_keys)
         else:
             _check_signal(row, known)
@@ -180,6 +185,7 @@ def _check_hub_event(row: Row[Any], known: _Directory, hub_keys: Mapping[str, Au
         claims = HubClaims.model_validate(signals.load_object(payload_of(token), "payload"))
     else:
         claims = verify_hub_event(token, hub_keys).claims
+    assert claims.kind == row.kind, f"{row.seq}: the entry calls it something else"
     assert claims.aud.endswith(f"/communities/{known.slugs[row.community_id]}"), (
         f"{row.seq}: for somebody else"
     )
@@ -203,7 +209,7 @@ def _check_observations(uow: UnitOfWork, statements: Mapping[int, Row[Any]], sin
         observed.setdefault(row.seq, set()).add(about)
     for seq, row in statements.items():
         expected: set[tuple[int, Indicator, bool]] = set()
-        if row.gone is None and row.kind not in {"expiry", "retraction"}:
+        if row.gone is None and row.kind not in {*HUB_KINDS, "retraction"}:
             signal = signals.parse(payload_of(bytes(row.jws)))
             decides = row.kind in {"report", "dispute"}
             expected = {(row.community_id, indicator, decides) for indicator in signal.indicators}
@@ -261,12 +267,13 @@ def _check_expiry_days(uow: UnitOfWork) -> None:
     """The log covers each day's expiries once, with the root of exactly what expired."""
     entered: Counter[tuple[int, int]] = Counter()
     gone = [
-        (row.community_id, row.gone_at // DAY, row.seq)
+        (row.community_id, row.expires_at // DAY, row.seq)
         for row in _rows(uow, "SELECT * FROM statement WHERE gone = 'expired' ORDER BY seq")
     ]
     for row in _rows(uow, "SELECT * FROM statement WHERE kind = 'expiry' AND gone IS NULL"):
         claims = HubClaims.model_validate(signals.load_object(payload_of(bytes(row.jws)), "payload"))
-        said = claims.events.expiry
+        said = claims.event
+        assert isinstance(said, Expiry)
         days = [day for community_id, day, _ in gone if community_id == row.community_id]
         (day,) = {day for day in days if _date(day) == said.day}
         seqs = [s for community_id, at, s in gone if (community_id, at) == (row.community_id, day)]
@@ -274,6 +281,13 @@ def _check_expiry_days(uow: UnitOfWork) -> None:
         entered[row.community_id, day] += 1
     marked = {(row.community_id, row.day) for row in _rows(uow, "SELECT * FROM expiry_day")}
     assert entered == Counter(marked), "a day is entered once and marked"
+
+
+def _check_entry_days(uow: UnitOfWork) -> None:
+    published = uow.conn.execute(text("SELECT size FROM publication")).scalar() or 0
+    rows = _rows(uow, "SELECT kind, recorded_at FROM entry WHERE seq < :since", published)
+    days = {(row.day, row.kind): row.entries for row in _rows(uow, "SELECT * FROM entry_day")}
+    assert days == Counter((row.recorded_at // DAY, row.kind) for row in rows), "days count what is published"
 
 
 def _check_counters(uow: UnitOfWork, size: int) -> None:

@@ -1,15 +1,12 @@
 """The hub's OpenAPI document, as the hub itself serves it."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import SecretStr
-
+from tocsin import keys
 from tocsin.app import create_app
 from tocsin.config import Settings
-from tocsin_schemas.jwk import KeyAlg, SigningKey
 
 
 def document() -> dict[str, Any]:
@@ -18,17 +15,12 @@ def document() -> dict[str, Any]:
         settings = Settings(
             issuer="https://hub.example",
             data_dir=Path(folder),
-            token_key=_key("ES256"),
-            events_key=_key("Ed25519"),
             ingest_processes=0,
             run_jobs=False,
         )
+        keys.ensure(settings)
         app = create_app(settings)
         try:
             return app.openapi()
         finally:
             app.state.database.dispose()
-
-
-def _key(alg: KeyAlg) -> SecretStr:
-    return SecretStr(json.dumps(SigningKey.generate(alg).jwk()))

@@ -7,13 +7,13 @@ what to do next and ends with exit code 1.
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import click
 import uvicorn
 
-from tocsin.cli import members
+from tocsin.cli import log, members, witness
 from tocsin.cli.console import Commands, Failed, Instant, emit, examples, json_option, load_settings, opened
 from tocsin.config import LOOPBACK, Settings
 from tocsin.errors import Misconfigured
@@ -42,6 +42,8 @@ main.add_command(members.member)
 main.add_command(members.key)
 main.add_command(members.client)
 main.add_command(members.community)
+main.add_command(log.log)
+main.add_command(witness.witness)
 
 
 @main.command(
@@ -76,20 +78,20 @@ def work() -> None:
     For a hub whose serving processes have TOCSIN_RUN_JOBS=false. Two workers side by side are safe.
     """
     from tocsin import keys, telemetry
+    from tocsin.cli.means import open_means
     from tocsin.jobs import metronome
-    from tocsin.signals.service.context import open_context
 
     settings = load_settings()
     telemetry.setup_logging(settings.log_level)
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with opened(settings):
-        context = open_context(settings)
-    scheduler = metronome.start(context, keys.load(settings))
+        means = open_means(settings, keys.load(settings))
+    scheduler = metronome.start(means)
     emit({"working": True}, "Working (Ctrl-C ends it)")
     signal.sigwait(ends)
     scheduler.shutdown()
-    context.database.dispose()
+    means.context.database.dispose()
 
 
 @main.command()
@@ -121,7 +123,7 @@ def migrate() -> None:
 @main.command()
 @json_option
 def check() -> None:
-    """See whether the hub could work: settings, keys, database, schema, clock. Exit code 1 if it could not."""
+    """See whether the hub could work: settings, keys, database, schema, clock, log. Exit code 1 if it could not."""
     from tocsin.cli.check import examine
 
     findings = examine()
@@ -149,9 +151,9 @@ def check() -> None:
 def run_job(name: str, now: int | None) -> None:
     """Run one job once: everything that is due."""
     from tocsin import keys, telemetry
+    from tocsin.cli.means import open_means
     from tocsin.db import system_clock
     from tocsin.jobs.service import JOBS, run
-    from tocsin.signals.service.context import open_context
 
     if name not in JOBS:
         known = "; ".join(f"{job.name} ({job.summary})" for job in JOBS.values())
@@ -159,11 +161,11 @@ def run_job(name: str, now: int | None) -> None:
     settings = load_settings()
     telemetry.setup_logging(settings.log_level)
     with opened(settings):
-        context = open_context(settings, system_clock if now is None else lambda: now)
+        means = open_means(settings, keys.ensure(settings), system_clock if now is None else lambda: now)
     try:
-        done = run(context, keys.ensure(settings), name)
+        done = run(means, name)
     finally:
-        context.database.dispose()
+        means.context.database.dispose()
     emit(
         {"job": name, "done": done},
         f"{name}: another process is at it" if done is None else f"{name}: {done} done",
@@ -180,27 +182,41 @@ def demo(keep: bool) -> None:
 
 
 class _Server(uvicorn.Server):
-    """The HTTP server; calls `ready` once it answers."""
+    """The HTTP server; calls `ready` once it answers, and `ending` before it waits for requests in hand."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._ending()
+        await super().shutdown(sockets)
+
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
     from tocsin import keys, telemetry
     from tocsin.app import create_app
     from tocsin.jobs import metronome
+    from tocsin.ledger import service as ledger
 
     telemetry.setup_logging(settings.log_level)
-    hub_keys = keys.ensure(settings)
+    keys.ensure(settings)
     with opened(settings):
         app = create_app(settings)
+    # The application refuses as well, but without words for a person, and the jobs begin before it does.
+    try:
+        ledger.start(app.state.ledger)
+    except Misconfigured:
+        app.state.database.dispose()
+        raise
     address = _url(settings.host, settings.port)
     server = _Server(
         uvicorn.Config(
@@ -216,13 +232,14 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
             {"issuer": settings.issuer, "address": address},
             f"Serving {settings.issuer} on {address} (Ctrl-C ends it)",
         ),
+        app.state.watch.close,
     )
     # The server hands a signal on when it has ended; by then there is nothing left to interrupt.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     scheduler = None
     if settings.run_jobs and not settings.read_only:
-        scheduler = metronome.start(app.state.signals, hub_keys)
+        scheduler = metronome.start(app.state.means)
     try:
         server.run(sockets=[listener])
     finally:

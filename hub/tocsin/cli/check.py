@@ -13,6 +13,7 @@ from tocsin.cli.console import load_settings
 from tocsin.config import Settings
 from tocsin.db import Database, system_clock
 from tocsin.errors import Misconfigured
+from tocsin.ledger import service as ledger
 
 CLOCK_SECONDS: Final = 5
 """How far this machine's clock may be from the database's: signals are accepted 60 s ahead at most."""
@@ -29,7 +30,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at settings, keys, database, schema and clock; what depends on a part that failed is left out."""
+    """Look at settings, keys, database, schema, clock and log; what depends on a part that failed is left out."""
     try:
         settings = load_settings()
     except Misconfigured as error:
@@ -38,7 +39,10 @@ def examine() -> list[Finding]:
     reached = _tried("database", _database, settings)
     findings.append(reached)
     if reached.ok:
-        findings += [_tried("schema", _schema, settings), _tried("clock", _clock, settings)]
+        schema = _tried("schema", _schema, settings)
+        findings += [schema, _tried("clock", _clock, settings)]
+        if schema.ok and findings[1].ok:
+            findings.append(_tried("log", _log, settings))
     return findings
 
 
@@ -80,6 +84,20 @@ def _schema(settings: Settings) -> str:
         return f"revision {migrations.current(database)}"
     finally:
         database.dispose()
+
+
+def _log(settings: Settings) -> str:
+    """As at a start: nobody has seen a log of this hub that the database does not know; the witnesses are asked."""
+    database = Database(settings.database(), read_only=settings.read_only)
+    try:
+        log = ledger.open_ledger(settings, database, keys.load(settings))
+        ledger.start(log)
+        for alarm in ledger.alarms(log):
+            raise Misconfigured(alarm.what, alarm.advice)
+        standing = ledger.published(log)
+    finally:
+        database.dispose()
+    return f"{0 if standing is None else standing.size} entries published"
 
 
 def _clock(settings: Settings) -> str:

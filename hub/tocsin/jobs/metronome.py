@@ -1,38 +1,49 @@
 """APScheduler as a metronome: it says when, the database says what."""
 
 import logging
+from datetime import UTC, datetime
 from functools import partial
 
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from tocsin.jobs.service import JOBS, run
-from tocsin.keys import HubKeys
-from tocsin.signals.service.context import Context
+from tocsin.jobs.service import JOBS, Means, run
 
 logger = logging.getLogger(__name__)
 
 
-def start(context: Context, keys: HubKeys) -> BackgroundScheduler:
+def start(means: Means) -> BackgroundScheduler:
     """Start running every job at its pace; stop it with `shutdown()`.
 
     A beat that is missed is not made up for, and a job never runs beside itself.
     """
+    # What matters, `_failed` says. That a beat is left out while the last one lasts would be a line a second.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for job in JOBS.values():
-        scheduler.add_job(partial(_beat, context, keys, job.name), "interval", seconds=job.every, id=job.name)
+        first = {"next_run_time": datetime.now(UTC)} if job.at_start else {}
+        scheduler.add_job(
+            partial(_beat, means, job.name), "interval", seconds=job.every, id=job.name, **first
+        )
     scheduler.add_listener(_failed, EVENT_JOB_ERROR)
+    scheduler.add_listener(_slow, EVENT_JOB_MAX_INSTANCES)
+    # Its own line about a beat that was left out names no job.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.start()
     return scheduler
 
 
-def _beat(context: Context, keys: HubKeys, name: str) -> None:
-    done = run(context, keys, name)
+def _beat(means: Means, name: str) -> None:
+    done = run(means, name)
     if done:
         logger.info("job done", extra={"job": name, "count": done})
 
 
 def _failed(event: JobExecutionEvent) -> None:
     logger.error("job failed", exc_info=event.exception, extra={"job": event.job_id})
+
+
+def _slow(event: JobSubmissionEvent) -> None:
+    logger.debug("job still running, a beat left out", extra={"job": event.job_id})

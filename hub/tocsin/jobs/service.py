@@ -8,26 +8,48 @@ from typing import Final
 from tocsin.db import Database
 from tocsin.jobs import store
 from tocsin.keys import HubKeys
+from tocsin.ledger import service as ledger
 from tocsin.members import service as members
+from tocsin.signals.service import segments
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.expire import expire
+from tocsin.signals.service.snapshot import snapshot
 
 LEASE_SECONDS: Final = 300
-"""How long a job that stopped answering keeps others out. Jobs are idempotent: a late one does no harm."""
+"""The lease of most jobs. Jobs are idempotent: a late one does no harm."""
+SHORT_LEASE_SECONDS: Final = 5
+"""The same for what everybody waits for. Two at once are safe, by compare-and-swap; a dead one must not be missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the jobs work with."""
+
+    context: Context
+    ledger: ledger.Ledger
+    keys: HubKeys
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: what it does, and every how many seconds. It returns how much there was to do."""
+    """A job: what it does, and every how many seconds. It returns how much there was to do.
+
+    `due` is asked before the lease is taken, which costs two writes: for a job that runs often and rarely has to.
+    `at_start` has the metronome begin with it instead of waiting for its first beat. `lease` is how many seconds one
+    that died keeps others out.
+    """
 
     name: str
     every: int
     summary: str
-    run: Callable[[Context, HubKeys], int]
+    run: Callable[[Means], int]
+    due: Callable[[Means], bool] = lambda _means: True
+    at_start: bool = False
+    lease: int = LEASE_SECONDS
 
 
-def _settle(context: Context, _keys: HubKeys) -> int:
-    context.database.settle(rewrite=True)
+def _settle(means: Means) -> int:
+    means.context.database.settle(rewrite=True)
     return 0
 
 
@@ -35,33 +57,69 @@ JOBS: Final[Mapping[str, Job]] = {
     job.name: job
     for job in (
         Job(
-            "signals.expire", 5, "erase what has expired", lambda context, keys: expire(context, keys.events)
+            "ledger.publish",
+            1,
+            "sign and show what was recorded since",
+            lambda means: ledger.publish(means.ledger),
+            due=lambda means: ledger.unpublished(means.ledger),
+            at_start=True,
+            lease=SHORT_LEASE_SECONDS,
+        ),
+        Job(
+            "feed.build",
+            1,
+            "store the feed's segments, and store anew what was erased in",
+            lambda means: segments.build(means.context),
+            due=lambda means: segments.due(means.context),
+            lease=SHORT_LEASE_SECONDS,
+        ),
+        Job(
+            "feed.sweep",
+            3600,
+            "delete objects that no segment of the feed names",
+            lambda means: segments.sweep(means.context),
+            at_start=True,
+        ),
+        Job(
+            "feed.snapshot",
+            60,
+            "make a new version of every live set that has changed",
+            lambda means: snapshot(means.context, means.keys.events),
+        ),
+        Job(
+            "signals.expire",
+            5,
+            "erase what has expired",
+            lambda means: expire(means.context, means.keys.events),
         ),
         Job("database.settle", 21_600, "write SQLite's file anew, without what was erased", _settle),
         Job(
             "members.forget",
             600,
             "forget used assertions and revoked tokens that are past their time",
-            lambda context, _keys: members.forget(context.database),
+            lambda means: members.forget(means.context.database),
         ),
     )
 }
 
 
-def run(context: Context, keys: HubKeys, name: str) -> int | None:
+def run(means: Means, name: str) -> int | None:
     """Run one job now; how much it did, or None when another process is at it."""
+    job, database = JOBS[name], means.context.database
+    if not job.due(means):
+        return 0
     holder = secrets.token_hex(8)
-    if not _take(context.database, name, holder):
+    if not _take(database, job, holder):
         return None
     try:
-        return JOBS[name].run(context, keys)
+        return job.run(means)
     finally:
-        _give_back(context.database, name, holder)
+        _give_back(database, name, holder)
 
 
-def _take(database: Database, name: str, holder: str) -> bool:
+def _take(database: Database, job: Job, holder: str) -> bool:
     with database.transaction() as uow:
-        return store.take(uow, name, holder, LEASE_SECONDS)
+        return store.take(uow, job.name, holder, job.lease)
 
 
 def _give_back(database: Database, name: str, holder: str) -> None:

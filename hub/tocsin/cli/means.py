@@ -1,0 +1,25 @@
+"""What the commands that run jobs are given, the same as the serving process has."""
+
+from tocsin.config import Settings
+from tocsin.db import Clock, system_clock
+from tocsin.errors import Misconfigured
+from tocsin.jobs.service import Means
+from tocsin.keys import HubKeys
+from tocsin.ledger import service as ledger
+from tocsin.signals.service.context import open_context
+
+
+def open_means(settings: Settings, keys: HubKeys, clock: Clock = system_clock) -> Means:
+    """The means of the jobs, opened.
+
+    Raises:
+        Misconfigured: as `ledger.start`; nothing is open then.
+    """
+    context = open_context(settings, clock)
+    log = ledger.open_ledger(settings, context.database, keys)
+    try:
+        ledger.start(log)
+    except Misconfigured:
+        context.database.dispose()
+        raise
+    return Means(context, log, keys)

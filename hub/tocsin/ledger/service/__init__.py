@@ -1,0 +1,38 @@
+"""The public face of the log: appending to it, publishing it, reading it.
+
+The sequence is contiguous because it is the log's own size, read under the lock of its head row and advanced in the
+transaction that writes the entries. No reader can see entry n before every entry below n.
+"""
+
+from tocsin.ledger.service.context import Ledger, Witnesses, open_ledger, origin_of
+from tocsin.ledger.service.feeding import Alarm
+from tocsin.ledger.service.prove import Prover, prover
+from tocsin.ledger.service.publishing import publish, unpublished
+from tocsin.ledger.service.read import alarms, published, tree
+from tocsin.ledger.service.recovery import recover
+from tocsin.ledger.service.startup import start
+from tocsin.ledger.store.entries import append, entries_at, locked_size, size
+from tocsin.ledger.store.publication import Publication, published_size
+
+__all__ = [
+    "Alarm",
+    "Ledger",
+    "Prover",
+    "Publication",
+    "Witnesses",
+    "alarms",
+    "append",
+    "entries_at",
+    "locked_size",
+    "open_ledger",
+    "origin_of",
+    "prover",
+    "publish",
+    "published",
+    "published_size",
+    "recover",
+    "size",
+    "start",
+    "tree",
+    "unpublished",
+]

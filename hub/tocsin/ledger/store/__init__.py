@@ -1,0 +1,1 @@
+"""What the log remembers: its size, one row an entry, and what of it has been published."""

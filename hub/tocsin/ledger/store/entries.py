@@ -1,0 +1,46 @@
+"""The entries, and the head row that orders those who append."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tocsin.db import UnitOfWork, table
+from tocsin.ledger.store.tables import EntryRow, LedgerHeadRow
+from tocsin_schemas.ledger import Entry
+
+_head: Final = table(LedgerHeadRow)
+_entry: Final = table(EntryRow)
+_COLUMNS: Final = (_entry.c.community, _entry.c.kind, _entry.c.recorded_at, _entry.c.commitment)
+
+
+def locked_size(uow: UnitOfWork) -> int:
+    """The size of the log; until this transaction ends, no other can append."""
+    return int(
+        uow.conn.execute(_head.select().with_only_columns(_head.c.size).with_for_update()).scalar_one()
+    )
+
+
+def size(uow: UnitOfWork) -> int:
+    """The size of the log."""
+    return int(uow.conn.execute(_head.select().with_only_columns(_head.c.size)).scalar_one())
+
+
+def append(uow: UnitOfWork, first: int, entries: Sequence[Entry]) -> None:
+    """Write entries from leaf index `first` on, and move the head behind them."""
+    uow.insert_rows(
+        _entry,
+        ("seq", "community", "kind", "recorded_at", "commitment"),
+        [(first + at, e.community, e.kind, e.recorded_at, e.commitment) for at, e in enumerate(entries)],
+    )
+    uow.conn.execute(_head.update().values(size=first + len(entries)))
+
+
+def entries(uow: UnitOfWork, first: int, end: int) -> list[Entry]:
+    """The entries at the leaf indexes `first` up to but without `end`, in order."""
+    chosen = _entry.select().with_only_columns(*_COLUMNS).where(_entry.c.seq >= first, _entry.c.seq < end)
+    return [Entry(*row) for row in uow.conn.execute(chosen.order_by(_entry.c.seq))]
+
+
+def entries_at(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, Entry]:
+    """The entries at the leaf indexes given."""
+    chosen = _entry.select().with_only_columns(_entry.c.seq, *_COLUMNS).where(uow.among(_entry.c.seq, seqs))
+    return {row[0]: Entry(*row[1:]) for row in uow.conn.execute(chosen)}

@@ -1,0 +1,1 @@
+"""Witnessing the logs of others: cosigning what continues all that was seen before (C2SP tlog-witness)."""
