@@ -35,6 +35,13 @@ SIGNALS: Final = Counter(
     "tocsin_signals", "Signals submitted, by what became of them", ("result",), registry=REGISTRY
 )
 """`recorded`, `again` (a repetition, answered with the first receipt), `dry-run`, or the problem code."""
+COSIGNATURES: Final = Counter(
+    "tocsin_cosignatures",
+    "Witnesses asked to cosign the log, by what came of it",
+    ("result",),
+    registry=REGISTRY,
+)
+"""`cosigned`, `failed` (no usable answer), or `conflict` (the witness has seen another log)."""
 REFUSALS: Final = Counter(
     "tocsin_refusals", "Requests refused, by problem code", ("code",), registry=REGISTRY
 )

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from tests.benchmarks import ingest, reading
+from tests.benchmarks import following, ingest, publishing, reading, snapshots, streaming
 from tests.benchmarks.figures import Figure
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -23,8 +23,13 @@ BENCHMARKS: Final[Mapping[str, tuple[Callable[[], Iterator[Figure]], ...]]] = {
     "ingest-sqlite": (partial(ingest.ingest, "sqlite"),),
     "ingest-postgres": (partial(ingest.ingest, "postgres"),),
     "ingest-growth": tuple(partial(ingest.growth, dialect) for dialect in DATABASES),
-    "first-pull": tuple(partial(reading.first_pull, dialect) for dialect in DATABASES),
+    "feed-segments": (streaming.feed_segments,),
+    "feed-rows": tuple(partial(streaming.feed_rows, dialect) for dialect in DATABASES),
+    "feed-memory": (streaming.feed_memory,),
+    "follow": (partial(following.follow, "sqlite"),),
     "indicator-view": tuple(partial(reading.indicator_view, dialect) for dialect in DATABASES),
+    "publish-growth": tuple(partial(publishing.publish_growth, dialect) for dialect in DATABASES),
+    "snapshot-size": (snapshots.snapshot_size,),
 }
 
 

@@ -41,9 +41,11 @@ VIOLATIONS = [
     Violation("components", "tocsin_client.seeded", "import tocsin_federation"),
     Violation("components", "tocsin_federation.seeded", "import tocsin.errors"),
     Violation("hub-layers", "tocsin.ledger.service", "import tocsin.signals.service"),
+    Violation("hub-layers", "tocsin.witnessing.service", "import tocsin.ledger.service"),
     Violation("hub-layers", "tocsin.members.service", "import tocsin.signals.rules"),
     Violation("hub-layers", "tocsin.jobs.service", "import tocsin.app"),
     Violation("hub-layers", "tocsin.config", "import tocsin.errors"),
+    Violation("hub-layers", "tocsin.objects.files", "import tocsin.db"),
     Violation("hub-layers", "tocsin.gossip", "import json"),  # a module that no layer declares
     Violation("feature-anatomy", "tocsin.members.store", "import tocsin.members.service"),
     Violation("feature-anatomy", "tocsin.signals.service", "import tocsin.signals.routes"),
@@ -60,8 +62,10 @@ VIOLATIONS = [
     Violation("web-framework", "tocsin.members.service", "from fastapi import HTTPException"),
     Violation("web-framework", "tocsin.ledger.store", "from starlette.responses import Response"),
     Violation("web-framework", "tocsin_client.seeded", "import fastapi"),
+    Violation("web-framework", "tocsin.ledger.pages", "import jinja2"),
     Violation("outbound-http", "tocsin.members.service", "import httpx2"),
     Violation("outbound-http", "tocsin_client.seeded", "import requests"),
+    Violation("outbound-http", "tocsin.objects.files", "import obstore"),
 ]
 
 

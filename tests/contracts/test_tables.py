@@ -23,6 +23,7 @@ SPELLED = {
     "job_lease.job": "the name of a job in the code",
     "member_key.kid": "an RFC 7638 thumbprint in base64url",
     "organisation.issuer": "an https origin (ISSUER_PATTERN), registered by the operator",
+    "witnessed_log.origin": "the name of a log's key, registered by the operator",
     "revoked_token.jti": "32 hexadecimal digits, made by the hub",
 }
 """Strings that are spelled by a pattern instead of chosen from a list: column to what it can hold."""
@@ -30,11 +31,26 @@ SPELLED = {
 BYTES = {
     "assertion.jti": "a SHA-256",
     "entry.commitment": "an HMAC-SHA256",
+    "feed_segment.digest": "a SHA-256",
     "indicator.value": "the canonical bytes of an indicator",
     "member_key.public": "a public key",
+    "publication.checkpoint": "a checkpoint: the log's name, size and root, signatures with the names of keys",
+    "publication.edge": "SHA-256 hashes, one behind another",
+    "publication.root": "a SHA-256",
+    "snapshot.manifest": "a SHA-256",
+    "snapshot.withheld": "a SHA-256",
     "statement.digest": "a SHA-256",
     "statement.jti": "16 bytes",
     "statement.jws": "a signal byte for byte: closed objects of closed words, checked before it is stored",
+    "log_witness.place": "a SHA-256",
+    "log_witness.shown": "a checkpoint that this hub's log key has signed",
+    "witness_evidence.held": "a checkpoint: origin, size, root, and verified signatures",
+    "witness_evidence.request": "a size, hashes, and a checkpoint with verified signatures, without extension lines",
+    "witness_evidence.root": "a SHA-256",
+    "witnessed_key.public": "a public key",
+    "witnessed_log.checkpoint": "a checkpoint: origin, size, root, and verified signatures",
+    "witnessed_log.digest": "a SHA-256",
+    "witnessed_log.root": "a SHA-256",
     "statement.nonce": "32 random bytes",
 }
 """Byte columns: what they hold."""

@@ -34,6 +34,7 @@ class Follower(threading.Thread):
         self.limit = limit
         self.over = over
         self.seen: list[int] = []
+        self.covered: int | None = None
         self.pages_meanwhile = 0
         self.failure: Exception | None = None
 
@@ -42,9 +43,11 @@ class Follower(threading.Thread):
             pause = threading.Event()
             while True:
                 last_time = self.over.is_set()
-                after = self.seen[-1] if self.seen else None
-                page = [parse_record(raw).seq for raw in self.sdk.page(self.community, after, self.limit)]
+                answer = self.sdk.page(self.community, self.covered, self.limit)
+                page = [parse_record(raw).seq for raw in answer.lines]
                 self.seen += page
+                # Of what an answer says it covers, nothing may come later.
+                self.covered = self.covered if answer.covered is None else answer.covered
                 self.pages_meanwhile += bool(page) and not last_time
                 if not page:
                     if last_time:

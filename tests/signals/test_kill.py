@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import pytest
 from sqlalchemy import text
 
 from tests.signals.material import Voice, md5, sha256
-from tests.support.databases import Databases
 from tests.support.hub import LiveHub, in_own_process
 from tests.support.invariants import check_hub
 from tocsin_schemas import signals
@@ -118,18 +116,9 @@ def retry(voice: Voice, tokens: list[bytes], acknowledged: list[dict[str, Any]] 
     assert acknowledged is None or acknowledged == receipts
 
 
-@pytest.mark.postgres
-def test_killed_in_mid_batch_again_and_again(databases: Databases, tmp_path: Path) -> None:
-    """On both databases side by side: most of the time is a server's own start."""
-
-    def told(dialect: str) -> str:
-        (folder := tmp_path / dialect).mkdir()
-        with databases.migrated(dialect, folder) as url, sturdy(url, folder / "live") as hub:
-            return kill_and_heal(hub)
-
-    with ThreadPoolExecutor() as both:
-        for story in both.map(told, ("sqlite", "postgres")):
-            print(story)
+def test_killed_in_mid_batch_again_and_again(database_url: str, tmp_path: Path) -> None:
+    with sturdy(database_url, tmp_path / "live") as hub:
+        print(kill_and_heal(hub))
 
 
 def kill_and_heal(hub: LiveHub) -> str:

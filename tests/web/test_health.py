@@ -8,6 +8,7 @@ from tests.support.clock import MovableClock
 from tests.support.hub import Hub, in_process
 from tocsin.config import Settings
 from tocsin.db import Database
+from tocsin.ledger.service import Alarm
 
 
 def test_alive(hub: Hub) -> None:
@@ -29,6 +30,14 @@ def test_not_ready_on_another_schema(hub: Hub) -> None:
         "unavailable",
         "migrations",
     )
+    assert hub.http.get("/healthz").status_code == 200
+
+
+def test_not_ready_while_a_witness_has_seen_another_log(hub: Hub) -> None:
+    hub.app.state.alarms = lambda: [Alarm("w1", "the witness w1 has seen more", "restore a newer backup")]
+    answer = hub.http.get("/readyz")
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (503, "log-halted", "log")
+    assert answer.json()["detail"] == "the witness w1 has seen more"
     assert hub.http.get("/healthz").status_code == 200
 
 

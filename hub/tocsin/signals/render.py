@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from tocsin.signals.service.desk import Recorded
 from tocsin.signals.service.submit import Accepted, Result, WouldAccept
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.problems import REGISTRY, Refused, document
+
+_RECEIPT: Final = re.compile(rb'\{"seq":([0-9]+),')
 
 
 def count(body: bytes) -> int:
@@ -56,6 +60,17 @@ def line(result: Result) -> bytes:
         return json.dumps(answer, separators=(",", ":")).encode()
     problem = document(result.code, result.field, result.reason) | {"help": REGISTRY[result.code].help}
     return json.dumps(problem, separators=(",", ":")).encode()
+
+
+def seq_of(answer: bytes) -> int | None:
+    """The log index in a line that is a `Receipt`; None for any other."""
+    match = _RECEIPT.match(answer)
+    return None if match is None else int(match[1])
+
+
+def with_proof(receipt: bytes, proof: bytes) -> bytes:
+    """The line of a `Receipt` with its proof added."""
+    return b'%s,"proof":%s}' % (receipt.removesuffix(b"}"), json.dumps(proof.decode()).encode())
 
 
 def _receipt(statement: Recorded) -> bytes:

@@ -33,8 +33,10 @@ Authenticate = Callable[[str], Actor]
 """Turns an access token into an Actor, or raises `Refused` with a `token-…` code."""
 
 
-def require(scope: Scope | None, *, suspended: bool = False) -> Callable[[Request], Actor]:
-    """A dependency that gives the Actor, who must hold `scope`; `suspended` lets a suspended member in.
+def require(scope: Scope | None, *others: Scope, suspended: bool = False) -> Callable[[Request], Actor]:
+    """A dependency that gives the Actor, who must hold `scope` or one of the `others`.
+
+    With `scope` None any token will do; `suspended` lets a suspended member in.
 
     Raises (when used):
         Refused: `unauthenticated` without a token, a `token-…` code for a token that is no good, `forbidden` without
@@ -57,9 +59,10 @@ def require(scope: Scope | None, *, suspended: bool = False) -> Callable[[Reques
         request.state.actor = caller
         if caller.state != "active" and not suspended:
             raise Refused("member-suspended")
-        if scope is not None and scope not in caller.scopes:
+        if scope is not None and caller.scopes.isdisjoint({scope, *others}):
             challenge = f'Bearer error="insufficient_scope", scope="{scope}", {metadata}'
-            raise Challenged("forbidden", "scope", f"the token does not carry {scope}", challenge)
+            wanted = " or ".join((scope, *others))
+            raise Challenged("forbidden", "scope", f"the token does not carry {wanted}", challenge)
         return caller
 
     return actor

@@ -21,11 +21,14 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Can the hub do its work?", responses=problems.documented("unavailable"))
+@router.get(
+    "/readyz", summary="Can the hub do its work?", responses=problems.documented("unavailable", "log-halted")
+)
 def readyz(request: Request) -> dict[str, str]:
-    """Answers 200 when the database answers and its schema is the one this version needs, else 503."""
+    """Answers 200 when the database answers, its schema is this version's and the log may grow, else 503."""
     try:
         at_head = request.app.state.at_head()
+        alarms = request.app.state.alarms() if at_head else ()
     except SQLAlchemyError:
         logger.exception("the database did not answer")
         raise Refused(
@@ -38,6 +41,8 @@ def readyz(request: Request) -> dict[str, str]:
             "the schema is not this version's",
             retry_after=problems.RETRY_SECONDS,
         )
+    for alarm in alarms:
+        raise Refused("log-halted", "log", alarm.what)
     return {"status": "ready"}
 
 

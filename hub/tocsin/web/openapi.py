@@ -38,7 +38,9 @@ class Documented(FastAPI):
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         for model in self._models:
-            schemas[model.__name__] = model.model_json_schema(ref_template=REFERENCE + "{model}")
+            made = model.model_json_schema(ref_template=REFERENCE + "{model}")
+            schemas |= made.pop("$defs", {})
+            schemas[model.__name__] = made
         schemas["Problem"] = problem_schema()
         for name in _NOT_OURS:
             schemas.pop(name, None)

@@ -17,6 +17,7 @@ from tocsin.signals.store import admission, expiry
 from tocsin_schemas import envelope, hub_events
 from tocsin_schemas import ledger as log
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.policy import DAY
 
 BATCH: Final = 1000
 IDENTITY_KEPT: Final = 3600
@@ -33,7 +34,7 @@ def expire(context: Context, key: SigningKey) -> int:
         with context.database.transaction() as uow:
             # Behind a batch in hand, which may be about the very indicators that are to go.
             ledger.locked_size(uow)
-            due = expiry.due(uow, BATCH)
+            due, swept = expiry.due(uow, BATCH), uow.now
             admission.forget(uow, [seq for seq, _ in due], "expired", uow.now)
             outbox.publish(uow, [("signal.expired", *run) for run in _runs(due)])
         total += len(due)
@@ -41,7 +42,7 @@ def expire(context: Context, key: SigningKey) -> int:
             break
     with context.database.transaction() as uow:
         expiry.erase_identities(uow, uow.now - IDENTITY_KEPT)
-        _enter_days(uow, context, key)
+        _enter_days(uow, context, key, swept // DAY)
     if total:
         context.database.settle()
     return total
@@ -56,13 +57,13 @@ def _runs(due: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _enter_days(uow: UnitOfWork, context: Context, key: SigningKey) -> None:
-    """Enter the expiries of every day that is over and not in the log yet."""
+def _enter_days(uow: UnitOfWork, context: Context, key: SigningKey, today: int) -> None:
+    """Enter the expiries of every day before `today` that is not in the log yet; all that expired then is erased."""
     first = ledger.locked_size(uow)
     statements: list[tuple[object, ...]] = []
     entries: list[log.Entry] = []
     for community in context.members.communities(uow).values():
-        days = expiry.unlogged_days(uow, community.id)
+        days = expiry.unlogged_days(uow, community.id, today)
         for day in days:
             seqs = expiry.expired_on(uow, community.id, day)
             payload = hub_events.compose_expiry(

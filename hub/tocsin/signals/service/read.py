@@ -1,17 +1,14 @@
-"""Reading: the feed of a community, one indicator's view, and what a member can do here.
+"""Reading: one indicator's view, and what a member can do here.
 
 Whatever is delivered is remembered before it leaves: it decides later whether a report is independent, and whom a
 recall must reach.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
-from tocsin.members.service import Community
 from tocsin.signals import rules
-from tocsin.signals.service.context import Context
+from tocsin.signals.service.context import Context, readable
 from tocsin.signals.service.submit import cap_of
 from tocsin.signals.store import admission, reading
 from tocsin_schemas.feed import IndicatorView, Me, ReasonView, StatementView
@@ -19,34 +16,6 @@ from tocsin_schemas.fold import Statement
 from tocsin_schemas.indicators import parse
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.problems import Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of a feed: NDJSON, and the log index of its last record, or None when it is empty."""
-
-    body: bytes
-    last: int | None
-
-
-def feed(context: Context, reader_id: int, slug: str, after: int, limit: int) -> Page:
-    """The next `limit` records of a community behind log index `after` (-1 for the beginning).
-
-    Raises:
-        Refused: `not-found` when there is no such community that the member may read.
-    """
-    with context.database.snapshot() as uow:
-        community = _readable(context, uow, reader_id, slug)
-        rows = reading.page(uow, community.id, after, limit)
-        inactive = {org.id for org in context.members.orgs(uow).values() if org.state != "active"}
-        lines = [_line(row, uow.now, inactive) for row in rows]
-        delivered = admission.delivered_up_to(uow, [reader_id], community.id)
-    if not rows:
-        return Page(b"", None)
-    if rows[-1].seq > delivered:
-        with context.database.transaction() as uow:
-            reading.mark_delivered(uow, reader_id, community.id, rows[-1].seq)
-    return Page(b"".join(lines), rows[-1].seq)
 
 
 def indicator_view(context: Context, reader_id: int, slug: str, text: str) -> IndicatorView:
@@ -58,7 +27,7 @@ def indicator_view(context: Context, reader_id: int, slug: str, text: str) -> In
     """
     indicator = parse(text)
     with context.database.snapshot() as uow:
-        community = _readable(context, uow, reader_id, slug)
+        community = readable(context, uow, reader_id, slug)
         indicator_id = reading.find_indicator(uow, community.id, indicator.type, indicator.value)
         rows = reading.statements_of(uow, indicator_id, uow.now) if indicator_id is not None else []
         orgs = context.members.orgs(uow)
@@ -135,30 +104,3 @@ def me(context: Context, reader_id: int, client_id: str, scopes: Iterable[str]) 
             signals_left=left,
             log_size=ledger.size(uow),
         )
-
-
-def _readable(context: Context, uow: UnitOfWork, reader_id: int, slug: str) -> Community:
-    community = context.members.communities(uow).get(slug)
-    if community is None or not context.members.grants(uow, reader_id).get(community.id, (False, False))[1]:
-        raise Refused("not-found", "", "no such community that you may read")
-    return community
-
-
-def _line(row: reading.FeedRow, now: int, inactive: set[int]) -> bytes:
-    """One feed record. The parts are numbers, hexadecimal and base64url: nothing in them needs escaping."""
-    if row.gone is not None:
-        return b'{"seq":%d,"gone":"%s"}\n' % (row.seq, row.gone.encode())
-    if row.expires_at is not None and row.expires_at <= now:
-        return b'{"seq":%d,"gone":"expired"}\n' % row.seq
-    if row.quarantine is not None:
-        return b'{"seq":%d,"withheld":"quarantine"}\n' % row.seq
-    if row.author_id in inactive:
-        return b'{"seq":%d,"withheld":"state"}\n' % row.seq
-    expires = b"" if row.expires_at is None else b'"expires_at":"%s",' % rfc3339(row.expires_at).encode()
-    return b'{"seq":%d,"recorded_at":"%s",%s"r":"%s","jws":"%s"}\n' % (
-        row.seq,
-        rfc3339(row.recorded_at).encode(),
-        expires,
-        (row.nonce or b"").hex().encode(),
-        row.jws or b"",
-    )

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import func
 
 from tocsin.db import UnitOfWork
+from tocsin.signals.store import segments
 from tocsin.signals.store.tables import delivery, indicator, observation, quota, statement, view
 from tocsin_schemas.vocabulary import Basis, EntryKind, Status
 
@@ -176,10 +177,12 @@ def record(
 def forget(uow: UnitOfWork, seqs: Collection[int], reason: str, at: int) -> None:
     """Erase what statements said; their place in the log stays, marked with the reason.
 
-    Indicators that no statement is about any more go with them.
+    Indicators that no statement is about any more go with them, and stored segments of the feed that show them are not
+    served any more.
     """
     if not seqs:
         return
+    segments.outdate(uow, seqs)
     about_them = uow.among(observation.c.seq, seqs)
     touched = (
         uow.conn.execute(

@@ -30,8 +30,8 @@ def erase_identities(uow: UnitOfWork, issued_before: int) -> int:
     return erased.rowcount
 
 
-def unlogged_days(uow: UnitOfWork, community_id: int) -> list[int]:
-    """Days before today with expiries of a community that no log entry covers yet, in order."""
+def unlogged_days(uow: UnitOfWork, community_id: int, today: int) -> list[int]:
+    """Days before `today` with expiries of a community that no log entry covers yet, in order."""
     c = statement.c
     last = uow.conn.execute(
         expiry_day.select()
@@ -41,12 +41,12 @@ def unlogged_days(uow: UnitOfWork, community_id: int) -> list[int]:
     since = 0 if last is None else (int(last) + 1) * DAY
     rows = uow.conn.execute(
         statement.select()
-        .with_only_columns((c.gone_at // DAY).label("day"))
+        .with_only_columns((c.expires_at // DAY).label("day"))
         .where(
             c.community_id == community_id,
             c.gone == "expired",
-            c.gone_at >= since,
-            c.gone_at < uow.now // DAY * DAY,
+            c.expires_at >= since,
+            c.expires_at < today * DAY,
         )
         .distinct()
     )
@@ -54,7 +54,10 @@ def unlogged_days(uow: UnitOfWork, community_id: int) -> list[int]:
 
 
 def expired_on(uow: UnitOfWork, community_id: int, day: int) -> list[int]:
-    """The log indexes of a community's statements that expired on a day, in order."""
+    """The log indexes of a community's statements that expired on a day, in order.
+
+    It is the day of their date, not of the job's run, so that a follower finds the same ones by itself.
+    """
     c = statement.c
     rows = uow.conn.execute(
         statement.select()
@@ -62,8 +65,8 @@ def expired_on(uow: UnitOfWork, community_id: int, day: int) -> list[int]:
         .where(
             c.community_id == community_id,
             c.gone == "expired",
-            c.gone_at >= day * DAY,
-            c.gone_at < (day + 1) * DAY,
+            c.expires_at >= day * DAY,
+            c.expires_at < (day + 1) * DAY,
         )
         .order_by(c.seq)
     )

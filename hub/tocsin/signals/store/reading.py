@@ -1,12 +1,13 @@
 """Queries of readers: pages of the feed, one indicator's statements, and what was delivered to whom."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork
-from tocsin.signals.store.tables import delivery, indicator, observation, statement, view
+from tocsin.signals.store.tables import delivery, feed_segment, indicator, observation, statement, view
 from tocsin_schemas.vocabulary import Basis, EntryKind
 
 NEWEST_SHOWN: Final = 100
@@ -43,16 +44,63 @@ class ViewedStatement(NamedTuple):
     jws: bytes
 
 
-def page(uow: UnitOfWork, community_id: int, after: int, limit: int) -> list[FeedRow]:
-    """The next `limit` statements of a community behind log index `after`, in order."""
+class Position(NamedTuple):
+    """Where a reader stands in a community's feed.
+
+    `first` is the log index of the next statement, or None; `end` the number behind the last range of log indexes that
+    segments have been entered for; `delivered` the highest log index the reader was ever given, -1 for none.
+    """
+
+    first: int | None
+    end: int
+    delivered: int
+
+
+# One statement, made once: a page costs a few milliseconds, and most of that is making statements.
+_POSITION: Final = select(
+    select(statement.c.seq)
+    .where(statement.c.community_id == bindparam("community_id"), statement.c.seq > bindparam("after"))
+    .order_by(statement.c.seq)
+    .limit(1)
+    .scalar_subquery(),
+    select(func.coalesce(func.max(feed_segment.c.number) + 1, 0)).scalar_subquery(),
+    func.coalesce(
+        select(delivery.c.seq)
+        .where(
+            delivery.c.organisation_id == bindparam("reader_id"),
+            delivery.c.community_id == bindparam("community_id"),
+        )
+        .scalar_subquery(),
+        -1,
+    ),
+)
+
+
+def position(uow: UnitOfWork, community_id: int, reader_id: int, after: int) -> Position:
+    """Where a reader stands that has what is up to log index `after`."""
+    named = {"community_id": community_id, "reader_id": reader_id, "after": after}
+    return Position._make(uow.conn.execute(_POSITION, named).one())
+
+
+def page(uow: UnitOfWork, community_id: int, first: int, last: int, limit: int) -> list[FeedRow]:
+    """The statements of a community at log indexes `first` to `last` (both included), at most `limit`, in order."""
     c = statement.c
     chosen = statement.select().with_only_columns(
         c.seq, c.author_id, c.recorded_at, c.expires_at, c.nonce, c.jws, c.quarantine, c.gone
     )
-    rows = uow.conn.execute(
-        chosen.where(c.seq > after, c.community_id == community_id).order_by(c.seq).limit(limit)
+    here = (c.community_id == community_id, c.seq >= first, c.seq <= last)
+    rows = uow.conn.execute(chosen.where(*here).order_by(c.seq).limit(limit))
+    return [FeedRow._make(row) for row in rows.all()]
+
+
+def placed(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, tuple[int, FeedRow]]:
+    """(community id, statement) at each of the log indexes given."""
+    c = statement.c
+    chosen = statement.select().with_only_columns(
+        c.community_id, c.seq, c.author_id, c.recorded_at, c.expires_at, c.nonce, c.jws, c.quarantine, c.gone
     )
-    return [FeedRow._make(row) for row in rows]
+    rows = uow.conn.execute(chosen.where(uow.among(c.seq, seqs)))
+    return {row.seq: (row.community_id, FeedRow._make(row[1:])) for row in rows}
 
 
 def find_indicator(uow: UnitOfWork, community_id: int, kind: str, value: bytes) -> int | None:

@@ -69,9 +69,9 @@ class StatementRow(SQLModel, table=True):
             sqlite_where=text("gone IS NULL"),
         ),
         Index(
-            "statement_gone_day",
+            "statement_expired_day",
             "community_id",
-            "gone_at",
+            "expires_at",
             postgresql_where=text("gone IS NOT NULL"),
             sqlite_where=text("gone IS NOT NULL"),
         ),
@@ -165,6 +165,78 @@ class ExpiryDayRow(SQLModel, table=True):
     day: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
 
 
+class FeedSegmentRow(SQLModel, table=True):
+    """A community has records in the range of `SEGMENT` log indexes with this number, and this is what is stored of it.
+
+    Unless it is stale: then the objects of its generation are not there, or not yet, or show what must not be shown.
+    """
+
+    __tablename__ = "feed_segment"
+    __table_args__ = (
+        CheckConstraint("stale OR length(digest) = 32", name="feed_segment_built"),
+        Index("feed_segment_number", "number"),
+        Index(
+            "feed_segment_stale",
+            "community_id",
+            "number",
+            postgresql_where=text("stale"),
+            sqlite_where=text("stale"),
+        ),
+    )
+
+    community_id: int = Field(foreign_key="community.id", primary_key=True)
+    number: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    generation: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    stale: bool = Field(sa_column=Column(Boolean(), nullable=False))
+    records: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    size: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    crc: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    zstd: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    deflate: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    digest: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    until: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+
+
+class FeedAuthorRow(SQLModel, table=True):
+    """A member has a signal in a stored segment; `withheld` says whether it was built without what it said."""
+
+    __tablename__ = "feed_author"
+    __table_args__ = (Index("feed_author_withheld", "withheld", "organisation_id"),)
+
+    community_id: int = Field(foreign_key="community.id", primary_key=True)
+    number: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    organisation_id: int = Field(foreign_key="organisation.id", primary_key=True)
+    withheld: bool = Field(sa_column=Column(Boolean(), nullable=False))
+
+
+class SnapshotRow(SQLModel, table=True):
+    """The newest snapshot of a community's live set of a type; version 0 has not been made yet.
+
+    It covers everything that happened until `checked_at` and, in the log, below `checked_size`; `withheld` is the
+    SHA-256 of the ids of the members that did not count. `claim` counts those that began to make a version: only the
+    last may finish. Unless it is `swept`, objects may lie beside those that its manifest names.
+    """
+
+    __tablename__ = "snapshot"
+    __table_args__ = (
+        CheckConstraint(f"type IN ({_TYPES})", name="snapshot_type"),
+        CheckConstraint("(version = 0) = (manifest IS NULL)", name="snapshot_made"),
+        CheckConstraint("(version = 0) = (seq IS NULL)", name="snapshot_entered"),
+        CheckConstraint("length(manifest) = 32", name="snapshot_manifest"),
+    )
+
+    community_id: int = Field(foreign_key="community.id", primary_key=True)
+    type: str = Field(sa_column=Column(String(16), primary_key=True))
+    version: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    claim: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    swept: bool = Field(sa_column=Column(Boolean(), nullable=False))
+    seq: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+    manifest: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    checked_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    checked_size: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    withheld: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+
+
 statement: Final = table(StatementRow)
 indicator: Final = table(IndicatorRow)
 observation: Final = table(ObservationRow)
@@ -172,3 +244,6 @@ delivery: Final = table(DeliveryRow)
 view: Final = table(ViewRow)
 quota: Final = table(QuotaRow)
 expiry_day: Final = table(ExpiryDayRow)
+feed_segment: Final = table(FeedSegmentRow)
+feed_author: Final = table(FeedAuthorRow)
+snapshot: Final = table(SnapshotRow)

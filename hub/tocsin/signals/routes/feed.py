@@ -1,0 +1,200 @@
+"""Following a community: pages of its feed, ranges of the log, and waiting for what comes next.
+
+Stored segments go out as the bytes they are. While a caller waits (RFC 7240) it holds neither a thread nor a connection
+of the database.
+"""
+
+import asyncio
+import re
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from tocsin.ledger.watch import Watch
+from tocsin.signals import coding
+from tocsin.signals.coding import Coding
+from tocsin.signals.routes.access import Reader, Signals, reader
+from tocsin.signals.routes.joined import Joined, entity_tag, fetch
+from tocsin.signals.service import feed as service
+from tocsin.signals.service.context import Context
+from tocsin.signals.service.feed import Page
+from tocsin.web import problems
+from tocsin.web.auth import Actor
+from tocsin_schemas.feed import FEED_MEDIA_TYPE, MAX_PAGE, Gone, Live, Withheld
+from tocsin_schemas.problems import Refused
+
+router = APIRouter(prefix="/v1", tags=["signals"])
+
+DEFAULT_PAGE: Final = 1000
+MAX_WAIT: Final = 25
+"""Seconds that a caller may wait for a record; proxies give up on a silent connection not much later."""
+UNIT: Final = "seq"
+"""The range unit of a feed: log indexes."""
+_RANGE: Final = re.compile(r"\s*([0-9]{1,15})\s*-\s*([0-9]{1,15})?\s*")
+_WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*', re.IGNORECASE)
+_LINES: Final = {
+    FEED_MEDIA_TYPE: {
+        "schema": {
+            "anyOf": [{"$ref": f"#/components/schemas/{model.__name__}"} for model in (Live, Gone, Withheld)]
+        }
+    }
+}
+
+
+class Asked(NamedTuple):
+    """What is asked of a feed: at most `limit` records behind log index `after`, none behind `last`.
+
+    `ranged` says that it is asked for as a range (RFC 9110 §14), `wait` for how many seconds to wait for a record,
+    `known` which entity tags the caller has, `coding` how the answer is to be coded.
+    """
+
+    after: int
+    last: int | None
+    limit: int
+    ranged: bool
+    wait: int
+    known: frozenset[str]
+    coding: Coding
+
+
+async def _asked(
+    request: Request,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**53, description="Log index of the last record held.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
+    span: Annotated[
+        str | None,
+        Header(alias="Range", description="`seq=0-8191`: log indexes, both included, instead of `after`."),
+    ] = None,
+    prefer: Annotated[
+        str | None,
+        Header(description=f"`wait=N`: where there is no record, wait up to N seconds ({MAX_WAIT}) for one."),
+    ] = None,
+    known: Annotated[str | None, Header(alias="If-None-Match")] = None,
+) -> Asked:
+    chosen = coding.negotiate(request.headers.get("accept-encoding"))
+    tags = frozenset(tag.strip().removeprefix("W/") for tag in (known or "").split(","))
+    # No entity tag stands for a range, so the condition of If-Range cannot hold (RFC 9110 §13.1.5). Other units than
+    # ours are to be ignored (§14.2).
+    unit, _, ranges = (span or "").partition("=")
+    if unit.strip().lower() != UNIT or "if-range" in request.headers:
+        return Asked(-1 if after is None else after, None, limit, False, _wait(prefer), tags, chosen)
+    if after is not None:
+        raise Refused("request-invalid", "range", "give a range or `after`, not both")
+    match = _RANGE.fullmatch(ranges)
+    if match is None or int(match[1]) > int(match[2] or match[1]):
+        raise Refused(
+            "request-invalid", "range", "write one range of log indexes: seq=FIRST-LAST or seq=FIRST-"
+        )
+    last = None if match[2] is None else int(match[2])
+    return Asked(int(match[1]) - 1, last, limit, True, 0, tags, chosen)
+
+
+def _wait(prefer: str | None) -> int:
+    """Seconds to wait, from `Prefer`. What cannot be read is ignored, and only the first counts (RFC 7240 §2)."""
+    for preference in (prefer or "").split(","):
+        if match := _WAIT.fullmatch(preference.partition(";")[0]):
+            return min(int(match[1]), MAX_WAIT)
+    return 0
+
+
+@router.get(
+    "/communities/{community}/feed",
+    summary="Follow a community",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "One record a line. `Link: rel=next` names what follows; an empty body means: up to date.",
+            "content": _LINES,
+        },
+        206: {
+            "description": "The records in the part of the log that `Content-Range` names.",
+            "content": _LINES,
+        },
+        304: {"description": "The answer is stored, and `If-None-Match` names it."},
+        **problems.documented("request-invalid", "not-found", "not-acceptable", "range-not-satisfiable"),
+    },
+)
+async def feed(
+    request: Request,
+    actor: Reader,
+    context: Signals,
+    community: str,
+    asked: Annotated[Asked, Depends(_asked)],
+) -> Response:
+    """The records behind `after`, in log order, each byte for byte as its author signed it."""
+    page = await _page(context, actor, community, asked)
+    if page.empty and asked.wait:
+        page = await _awaited(request, context, community, asked, page)
+    if asked.ranged and asked.after >= page.size - 1:
+        answer = problems.response(Refused("range-not-satisfiable", "range", "begins behind the log's end"))
+        answer.headers["Content-Range"] = f"{UNIT} */{page.size}"
+        return answer
+    headers = _headers(request, context, community, asked, page)
+    status = 206 if asked.ranged else 200
+    if page.segments:
+        if not asked.ranged:
+            headers["ETag"] = entity_tag(page, asked.coding)
+            if not asked.known.isdisjoint({headers["ETag"], "*"}):
+                return Response(status_code=304, headers=headers)
+        first = await fetch(context, page, 0, asked.coding)
+        if first is not None:
+            headers |= {} if asked.coding == "identity" else {"Content-Encoding": asked.coding}
+            return Joined(context, page, asked.coding, first, status=status, headers=headers)
+        page = await _page(context, actor, community, asked, stored=False)
+        headers = _headers(request, context, community, asked, page)
+    return await _rendered(page, asked.coding, status, headers)
+
+
+async def _page(context: Context, actor: Actor, community: str, asked: Asked, *, stored: bool = True) -> Page:
+    return await run_in_threadpool(
+        service.page,
+        context,
+        actor.org_id,
+        community,
+        after=asked.after,
+        last=asked.last,
+        limit=asked.limit,
+        stored=stored,
+    )
+
+
+async def _awaited(request: Request, context: Context, community: str, asked: Asked, page: Page) -> Page:
+    """The first page that is not empty, or an empty one when the time is up, the caller gone, or the hub ending."""
+    watch: Watch = request.app.state.watch
+    now = asyncio.get_running_loop().time
+    until = now() + asked.wait
+    while page.empty and await watch.recorded(page.size, until - now()):
+        if await request.is_disconnected():
+            break
+        # A member may have lost its rights while it waited.
+        actor = await run_in_threadpool(reader, request)
+        page = await _page(context, actor, community, asked)
+    return page
+
+
+def _headers(request: Request, context: Context, community: str, asked: Asked, page: Page) -> dict[str, str]:
+    headers = {
+        "Accept-Ranges": UNIT,
+        "Cache-Control": "private, no-store",
+        "Vary": "Accept-Encoding",
+    }
+    if asked.wait:
+        headers["Preference-Applied"] = f"wait={asked.wait}"
+    if asked.ranged:
+        headers["Content-Range"] = f"{UNIT} {asked.after + 1}-{page.covered}/*"
+    elif page.covered > asked.after:
+        target = str(request.app.url_path_for("feed", community=community))
+        target += f"?after={page.covered}&limit={asked.limit}"
+        headers["Link"] = f'<{context.issuer}{target}>; rel="next"'
+    return headers
+
+
+async def _rendered(page: Page, chosen: Coding, status: int, headers: dict[str, str]) -> Response:
+    body = page.rendered
+    if chosen != "identity" and len(body) >= coding.WORTHWHILE:
+        body = await run_in_threadpool(coding.encode, body, chosen)
+        headers["Content-Encoding"] = chosen
+    return Response(body, status, headers, FEED_MEDIA_TYPE)

@@ -1,0 +1,37 @@
+"""One indicator, the policy in force, and who the caller is here."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from tocsin.signals.routes.access import Reader, Signals
+from tocsin.signals.service import read
+from tocsin.web import problems
+from tocsin.web.auth import Actor, require
+from tocsin_schemas.feed import IndicatorView, Me
+from tocsin_schemas.policy import Policy
+
+router = APIRouter(prefix="/v1", tags=["signals"])
+
+
+@router.get(
+    "/communities/{community}/indicators/{indicator}",
+    summary="One indicator: where it stands and why",
+    response_model_exclude_none=True,
+    responses=problems.documented("not-found", "indicator-invalid"),
+)
+def indicator(actor: Reader, context: Signals, community: str, indicator: str) -> IndicatorView:
+    """Its status, the rules that led to it with their inputs, and every live statement the caller may see."""
+    return read.indicator_view(context, actor.org_id, community, indicator)
+
+
+@router.get("/policy", summary="The policy in force")
+def policy(_actor: Annotated[Actor, Depends(require(None))], context: Signals) -> Policy:
+    """The numbers that the board has set; a follower folds with the same ones."""
+    return context.policy
+
+
+@router.get("/me", summary="Who you are here")
+def me(actor: Annotated[Actor, Depends(require(None, suspended=True))], context: Signals) -> Me:
+    """State, rights, and what is left of the cap in this hour."""
+    return read.me(context, actor.org_id, actor.client_id, actor.scopes)

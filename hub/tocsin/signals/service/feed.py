@@ -1,0 +1,122 @@
+"""The feed of a community: stored segments where there are any, rows where there are not.
+
+What an answer covers ends with a range wherever it can, so that whoever follows its link comes to the next segment. All
+of an answer is decided on one state of the database, and what is delivered is remembered before it leaves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.ledger import service as ledger
+from tocsin.signals.service.context import Context, inactive, readable
+from tocsin.signals.service.lines import lines
+from tocsin.signals.service.segments import Form, path
+from tocsin.signals.store import reading, segments
+from tocsin.signals.store.segments import Place, Stored
+from tocsin_schemas.feed import SEGMENT
+
+MAX_SEGMENTS: Final = 256
+"""How many segments one answer joins: of a community with few records there are many small ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a feed, of a log that had `size` entries.
+
+    It holds every record behind the index that was asked for, up to index `covered`: as `rendered` lines or, where
+    there are any, as stored `segments` of the community with id `community_id`.
+    """
+
+    size: int
+    covered: int
+    community_id: int
+    rendered: bytes = b""
+    segments: tuple[Stored, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no record in it."""
+        return not self.rendered and not self.segments
+
+
+def page(
+    context: Context,
+    reader_id: int,
+    slug: str,
+    *,
+    after: int = -1,
+    last: int | None = None,
+    limit: int,
+    stored: bool = True,
+) -> Page:
+    """At most `limit` records of a community behind log index `after` (-1 for the beginning), and not behind `last`.
+
+    Without `stored` all of it is rendered from rows.
+
+    Raises:
+        Refused: `not-found` when there is no such community that the member may read.
+    """
+    with context.database.snapshot() as uow:
+        community = readable(context, uow, reader_id, slug)
+        size = ledger.size(uow)
+        bound = size - 1 if last is None else min(last, size - 1)
+        first, end, delivered = reading.position(uow, community.id, reader_id, after)
+        if first is None or first > bound:
+            return Page(size, max(after, bound), community.id)
+        withheld = inactive(context, uow)
+        number = first // SEGMENT
+        found: Page | None = None
+        if stored and number * SEGMENT > after:
+            run = segments.at(uow, community.id, number, withheld, MAX_SEGMENTS + 1)
+            chosen = _fitting(run, number, limit, bound)
+            if chosen:
+                behind = run[len(chosen)].number if len(chosen) < len(run) else end
+                covered = min(behind * SEGMENT - 1, bound)
+                found = Page(size, covered, community.id, segments=tuple(chosen))
+        if found is None:
+            until = min((number + 1) * SEGMENT - 1, bound)
+            rows = reading.page(uow, community.id, first, until, limit)
+            covered = rows[-1].seq if len(rows) == limit else until
+            found = Page(size, covered, community.id, lines(rows, uow.now, withheld))
+    if found.covered > delivered:
+        with context.database.transaction() as uow:
+            reading.mark_delivered(uow, reader_id, community.id, found.covered)
+    return found
+
+
+async def piece(context: Context, page: Page, at: int, form: Form) -> memoryview | None:
+    """The stored bytes of a page's segment number `at` in one form; None when they are not there (any more).
+
+    Raises:
+        OSError: when the store does not answer.
+    """
+    segment = page.segments[at]
+    size = segment.deflate if form == "deflate" else segment.zstd
+    found = await context.feed_store.aview(path(_place(page, at), segment.generation, form))
+    return found if found is not None and len(found) == size else None
+
+
+def lost(context: Context, page: Page, at: int) -> None:
+    """A page's segment number `at` is not there: have it built again, unless it was replaced meanwhile."""
+    if context.database.read_only:
+        return
+    with context.database.transaction() as uow:
+        segments.lose(uow, _place(page, at), page.segments[at].generation)
+
+
+def _place(page: Page, at: int) -> Place:
+    return Place(page.community_id, page.segments[at].number)
+
+
+def _fitting(run: Sequence[Stored], number: int, limit: int, bound: int) -> list[Stored]:
+    """The first segments of a run that may be served whole, if it begins with this number."""
+    chosen: list[Stored] = []
+    if not run or run[0].number != number:
+        return chosen
+    for segment in run[:MAX_SEGMENTS]:
+        limit -= segment.records
+        if not segment.fresh or limit < 0 or (segment.number + 1) * SEGMENT - 1 > bound:
+            break
+        chosen.append(segment)
+    return chosen
