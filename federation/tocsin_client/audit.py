@@ -1,17 +1,19 @@
 """Verify a mirror again, offline: every signature, every commitment, every column, and that nothing contradicts.
 
 For each stored statement the feed record and the log entry are put together again from what is stored and verified by
-the same steps as on arrival (`tocsin_client.feed`); then every column must say what the signed bytes say.
+the same steps as on arrival (`tocsin_client.feed`); then every column must say what the signed bytes say. Whether the
+log has all of it, and nothing else of this community, is `tocsin_client.log_audit`'s to find out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tocsin_client.feed import Failure, HubEvent, Outcome, Pair, Signed, Trust, Verified, check_all
-from tocsin_client.mirror import CHUNK, Mirror
+from tocsin_client.feed import CHUNK, Failure, HubEvent, Outcome, Pair, Signed, Verified, check_all
+from tocsin_client.mirror import Mirror
 from tocsin_client.pool import Crashed, Workers
 from tocsin_client.statements import StatementRow
+from tocsin_client.trust import Trust
 from tocsin_schemas.ledger import Entry, rfc3339
 
 
@@ -54,6 +56,8 @@ def audit(mirror: Mirror, *, workers: int = 1, on_progress: Callable[[int], obje
             outcome = check_all((trust, [_event_pair(event, trust)]))[0]
             if isinstance(outcome, Failure):
                 found.failures.append(outcome)
+            else:
+                found.failures += store.unlike([event])
         found.failures += [
             Failure(row.seq, "retraction-ignored", "", "its author has withdrawn it, and it is still here")
             for row in store.statements()
@@ -65,7 +69,7 @@ def audit(mirror: Mirror, *, workers: int = 1, on_progress: Callable[[int], obje
 
 def _parts(
     statements: Iterator[StatementRow], trust: Trust, rows: list[StatementRow]
-) -> Iterator[tuple[Trust, Sequence[Pair | Failure]]]:
+) -> Iterator[tuple[Trust, Sequence[Pair]]]:
     """Parts of the work for the pool; `rows` collects the rows they are made of."""
     while part := list(islice(statements, CHUNK)):
         rows += part

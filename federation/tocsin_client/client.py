@@ -9,19 +9,24 @@
 Errors are `Refused` for what does not leave this process and `HubError` for what the hub or the network refuses.
 """
 
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from tocsin_client.auth import Tokens
+from tocsin_client.feed import FeedPage
 from tocsin_client.http import BrokeOff, Call, HttpClient, HubError, Transport
-from tocsin_client.submit import SIGNALS_PATH, Author, Progress, Result, submit
-from tocsin_schemas import envelope, ledger
+from tocsin_client.log_source import HttpLog
+from tocsin_client.submit import SIGNALS_PATH, Author, Progress, Result, Wait, submit
+from tocsin_schemas import envelope
 from tocsin_schemas.feed import (
     FEED_MEDIA_TYPE,
     CommunityView,
@@ -36,10 +41,15 @@ from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import Dispute, Event, Outcome, Report, Retraction, Sighting
+from tocsin_schemas.snapshots import SnapshotView
+from tocsin_schemas.tlog_proof import Proof
 from tocsin_schemas.vocabulary import RetractionReason
 
 DEFAULT_PAGE: Final = 1000
 PAGE_ATTEMPTS: Final = 4
+LONGEST_WAIT: Final = 25
+"""Seconds that a hub lets a request wait."""
+_NOTHING: Final[Mapping[str, str]] = {}
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _STATEMENT: Final = re.compile(r"(?:statement:)?([0-9a-f]{64})")
 _COMMUNITIES: Final = TypeAdapter(list[CommunityView])
@@ -88,6 +98,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def log(self) -> HttpLog:
+        """The hub's public log, for `tocsin_client.log`."""
+        return HttpLog(self.transport)
+
     def audience(self, community: str) -> str:
         """The URL that names a community in a signal's `aud`."""
         return f"{self.hub}/communities/{_slug(community)}"
@@ -119,6 +134,18 @@ class Client:
             if error.status == 404:
                 return None
             raise
+
+    def snapshot(self, community: str, kind: str) -> SnapshotView:
+        """The newest snapshot of a type; `tocsin_client.snapshots` verifies it and fetches its files."""
+        return self._get(f"/v1/communities/{_slug(community)}/snapshot/{kind}", SnapshotView)
+
+    def snapshot_shard(self, community: str, kind: str, version: int, number: int) -> bytes:
+        """Shard `number` (from 0) of a snapshot."""
+        return self._snapshot_file(community, f"{kind}/{version}/shards/{number}")
+
+    def snapshot_delta(self, community: str, kind: str, version: int, since: int) -> bytes:
+        """What leads from version `since` of a snapshot to this one."""
+        return self._snapshot_file(community, f"{kind}/{version}/delta/{since}")
 
     # Say something.
 
@@ -165,35 +192,80 @@ class Client:
             )
         return self._say(community, bytes.fromhex(match[1]), Retraction(reason=reason), None)
 
-    def send(self, token: bytes) -> Receipt:
+    def send(self, token: bytes, *, wait: Wait | None = None) -> Receipt:
         """Submit one signed signal. The same one again gives the same receipt.
+
+        With `wait` "proof" the answer comes when a checkpoint covers it, and the receipt has its `proof`; it comes
+        without one when that takes too long.
 
         Raises:
             HubError: with the problem's code and field.
         """
-        call = self._call("POST", SIGNALS_PATH, body=token, headers={"Content-Type": envelope.MEDIA_TYPE})
+        params = {} if wait is None else {"wait": wait}
+        headers = {"Content-Type": envelope.MEDIA_TYPE}
+        call = self._call("POST", SIGNALS_PATH, body=token, headers=headers, params=params)
         reply = self.transport.request(call)
         return _read(Receipt.model_validate_json, reply.body)
 
     def submit(
-        self, tokens: Iterable[bytes], *, dry_run: bool = False, on_progress: Progress | None = None
+        self,
+        tokens: Iterable[bytes],
+        *,
+        dry_run: bool = False,
+        wait: Wait | None = None,
+        on_progress: Progress | None = None,
     ) -> Iterator[Result]:
         """Submit many signed signals; one result each, in order (`tocsin_client.submit.submit`)."""
         return submit(
-            self.transport, self._tokens.authorization, tokens, dry_run=dry_run, on_progress=on_progress
+            self.transport,
+            self._tokens.authorization,
+            tokens,
+            dry_run=dry_run,
+            wait=wait,
+            on_progress=on_progress,
         )
+
+    def receipt(self, seq: int) -> Proof:
+        """The proof that the log has the entry at `seq`, in the hub's newest checkpoint; verify it before you keep it.
+
+        Its `extra` is JSON: `entry`, and `r` that opens the entry's commitment, if this member may have it. A hub that
+        has not published the entry yet is asked again.
+
+        Raises:
+            HubError: with the problem's code: `not-found` beyond the log.
+        """
+        reply = self.transport.request(self._call("GET", f"/v1/receipts/{seq}"))
+        try:
+            return Proof.decode(reply.body)
+        except Refused:
+            raise HubError(
+                "answer-invalid", "the hub's receipt is not a proof", status=reply.status
+            ) from None
 
     # Follow.
 
-    def page(self, community: str, after: int | None = None, limit: int = DEFAULT_PAGE) -> list[bytes]:
-        """One page of a community's feed as raw lines: at most `limit` records behind `after`."""
-        params = {"limit": str(limit)} | ({} if after is None else {"after": str(after)})
-        path = f"/v1/communities/{_slug(community)}/feed"
-        call = self._call("GET", path, params=params, headers={"Accept": FEED_MEDIA_TYPE})
-        for _ in range(PAGE_ATTEMPTS - 1):
-            with suppress(BrokeOff):
-                return list(self.transport.lines(call))
-        return list(self.transport.lines(call))
+    def page(self, community: str, after: int | None = None, limit: int = DEFAULT_PAGE) -> FeedPage:
+        """One page of a community's feed as raw lines: at most `limit` records behind `after`, none when up to date.
+
+        With a limit of `SEGMENT` or more, the hub answers with what it has stored where it can.
+
+        Raises:
+            HubError: `answer-invalid` for more records than were asked for.
+        """
+        return self._page(community, after, limit)[0]
+
+    def await_record(self, community: str, after: int | None, seconds: float) -> bool:
+        """Wait until a community's feed has a record behind `after`, at most so many seconds; whether it has one."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            wait = {"Prefer": f"wait={min(math.ceil(left), LONGEST_WAIT)}"}
+            page, headers = self._page(community, after, 1, wait)
+            if page.lines:
+                return True
+            if "preference-applied" not in headers:
+                # This hub does not let anybody wait.
+                self.transport.pause(until - time.monotonic())
+        return False
 
     def feed(self, community: str, after: int | None = None, limit: int = DEFAULT_PAGE) -> Iterator[FeedLine]:
         """Every record of a community's feed behind `after`, fetched in pages of `limit`.
@@ -205,38 +277,44 @@ class Client:
         """
         while True:
             page = self.page(community, after, limit)
-            if not page:
+            if not page.lines:
                 return
-            for raw in page:
+            for raw in page.lines:
                 record = _read(parse_record, raw)
                 if after is not None and record.seq <= after:
                     raise HubError("answer-invalid", "the feed's sequence does not increase")
                 after = record.seq
                 yield FeedLine(raw, record)
+            after = max(after or 0, page.covered or 0)
 
-    def entries(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        """The log's entries `first` to `last` (leaf indexes, both included), in order, from its public bundles.
+    def _page(
+        self, community: str, after: int | None, limit: int, headers: Mapping[str, str] = _NOTHING
+    ) -> tuple[FeedPage, Mapping[str, str]]:
+        params = {"limit": str(limit)} | ({} if after is None else {"after": str(after)})
+        asked = {"Accept": FEED_MEDIA_TYPE, "Accept-Encoding": "zstd, gzip", **headers}
+        path = f"/v1/communities/{_slug(community)}/feed"
+        call = self._call("GET", path, params=params, headers=asked)
+        for _ in range(PAGE_ATTEMPTS - 1):
+            with suppress(BrokeOff):
+                return self._read_page(call, limit)
+        return self._read_page(call, limit)
 
-        Raises:
-            HubError: `answer-invalid` when a bundle has not the entries its path names.
-        """
-        for index in range(first // ledger.BUNDLE_ENTRIES, last // ledger.BUNDLE_ENTRIES + 1):
-            start = index * ledger.BUNDLE_ENTRIES
-            width = min(last + 1 - start, ledger.BUNDLE_ENTRIES)
-            reply = self.transport.request(Call("GET", f"/log/{ledger.bundle_path(index, width)}"))
-            try:
-                found = ledger.decode_bundle(reply.body)
-            except Refused:
-                found = []
-            if len(found) != width:
-                raise HubError("answer-invalid", "a bundle of the log is not what its path names")
-            yield from ((start + place, raw) for place, raw in enumerate(found) if start + place >= first)
+    def _read_page(self, call: Call, limit: int) -> tuple[FeedPage, Mapping[str, str]]:
+        answer = self.transport.stream(call)
+        lines = list(islice(answer, limit + 1))
+        if len(lines) > limit:
+            raise HubError("answer-invalid", "the hub sent more records than were asked for")
+        return FeedPage(lines, answer.next_page("after")), answer.headers
 
     def _say(
         self, community: str, subject: Sequence[Indicator] | bytes, event: Event, observed_at: int | None
     ) -> Receipt:
         token = self.author.sign(event, subject, audience=self.audience(community), observed_at=observed_at)
         return self.send(token)
+
+    def _snapshot_file(self, community: str, path: str) -> bytes:
+        call = self._call("GET", f"/v1/communities/{_slug(community)}/snapshot/{path}")
+        return self.transport.request(call).body
 
     def _call(self, method: str, path: str, **more: Any) -> Call:
         return Call(method, path, authorize=self._tokens.authorization, **more)

@@ -72,8 +72,7 @@ class Home:
 
     def mirror_file(self, hub: str, community: str) -> Path:
         """The mirror of one community of one hub."""
-        host = hub.partition("://")[2].replace(":", "_").replace("/", "_")
-        return self.data / "mirrors" / f"{host}-{community}.sqlite3"
+        return self.data / "mirrors" / f"{host_of(hub)}-{community}.sqlite3"
 
     def load(self) -> Profile:
         """The profile.
@@ -154,6 +153,11 @@ def load_key(path: Path) -> SigningKey:
         raise NotReady(
             f"{path} holds no private Ed25519 or P-256 JWK", "Name the file `tocsin keys new` made."
         ) from None
+
+
+def host_of(hub: str) -> str:
+    """A hub's host and port, fit for the name of a file."""
+    return hub.partition("://")[2].replace(":", "_").replace("/", "_")
 
 
 def private_folder(folder: Path) -> None:

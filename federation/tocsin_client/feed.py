@@ -1,11 +1,12 @@
 """Verify what a hub's feed delivers: nothing is believed because the hub says so.
 
-A page is verified by these steps; docs/signal-lifecycle.md uses the same numbers. A record that fails one becomes a
-`Failure` with its code and sequence number, and is never handed on as verified.
+A page is verified by these steps; docs/signal-lifecycle.md uses the same numbers. The log entries it is held against
+have been verified already (`tocsin_client.log`). A record that fails a step becomes a `Failure` with its code and
+sequence number, and is never handed on as verified.
 
  1. Every line is a record of one of the three shapes.                                     `record-malformed`
  2. Sequence numbers increase strictly from the cursor.                                    `seq-not-increasing`
- 3. Nothing is left out: each log entry of this community up to the last is on the page.   `record-missing`
+ 3. Nothing is left out: each log entry of this community that the page covers is on it.   `record-missing`
  4. The record's log entry is canonical.                                                   `entry-malformed`
  5. The entry names this community and the record's `recorded_at`.      `community-mismatch` `recorded-at-mismatch`
  6. The entry's commitment opens with `r` to the signed bytes.                             `commitment-mismatch`
@@ -14,28 +15,40 @@ A page is verified by these steps; docs/signal-lifecycle.md uses the same number
  9. The signal is addressed to this community.                                             `audience-mismatch`
 10. The entry's kind is the signed one, or a report counted as a sighting.                 `kind-mismatch`
 11. It expires, and not later than its author said.                                        `expiry-mismatch`
+12. What the hub's daily event says has expired is what expired here.                      `expired-unlike`
 
-Steps 1 and 2 are `read_page`, 3 is `pair`, the others `check`.
+`read_page` reads the numbers (2), `check_part` does 1 and 3-11 in a worker process, `MirrorStore.apply` the last.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, Literal, NamedTuple, Self, cast, get_args
+from itertools import islice
+from typing import Final, Literal, NamedTuple, cast
 
 from pydantic import ValidationError
 
 from tocsin_client.statements import StatementRow
+from tocsin_client.trust import Trust
 from tocsin_schemas import envelope, ledger
-from tocsin_schemas.envelope import AuthorKey
-from tocsin_schemas.feed import Directory, Gone, Live, MemberKey, Record, parse_record
+from tocsin_schemas.feed import Gone, Live, Record, parse_record
 from tocsin_schemas.hub_events import verify_hub_event
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import Report
-from tocsin_schemas.vocabulary import EntryKind, HubKind
+from tocsin_schemas.vocabulary import HUB_KINDS, EntryKind
 
-HUB_KINDS: Final[frozenset[str]] = frozenset(get_args(HubKind))
+CHUNK: Final = 500
+"""Records that are verified at a time."""
+SPAN: Final = 8_192
+"""Log entries that are verified at a time: most of them may be of other communities."""
+_TIME: Final = rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"
+_LIVE: Final = re.compile(
+    rb'\{"seq":(0|[1-9][0-9]{0,17}),"recorded_at":"' + _TIME + rb'","expires_at":"' + _TIME
+    + rb'","r":"([0-9a-f]{64})","jws":"([A-Za-z0-9_.-]*)"\}'
+)  # fmt: skip
+_SEQ: Final = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,17})[,}]')
 
 
 class Verified(NamedTuple):
@@ -88,44 +101,6 @@ class Failure:
 Outcome = Verified | HubEvent | Absent | Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whom a follower of one community believes: the keys of its directory (kid to key).
-
-    `revoked` holds the instants of revocation apart, because step 8 compares them with the hub's time of recording too.
-    """
-
-    community: str
-    audience: str
-    hub: str
-    members: Mapping[str, AuthorKey]
-    hub_keys: Mapping[str, AuthorKey]
-    revoked: Mapping[str, int]
-
-    @classmethod
-    def of(cls, directory: Directory) -> Self:
-        """The keys of a directory.
-
-        Raises:
-            Refused: when a key in it is none.
-        """
-        members = [(key, member.issuer) for member in directory.members for key in member.keys]
-        owned = [(_key(key, issuer), key.revoked_at) for key, issuer in members]
-        hubs = [_key(key, directory.hub) for key in directory.hub_keys]
-        return cls(
-            community=directory.community,
-            audience=directory.audience,
-            hub=directory.hub,
-            members={key.public.kid: key for key, _ in owned},
-            hub_keys={key.public.kid: key for key in hubs},
-            revoked={key.public.kid: _instant(at) for key, at in owned if at is not None},
-        )
-
-
-def _key(key: MemberKey, issuer: str) -> AuthorKey:
-    return AuthorKey(key.public(), issuer, _instant(key.not_before), _instant(key.not_after))
-
-
 class Signed(NamedTuple):
     """A record with signed bytes, as the feed spells it (`tocsin_schemas.feed.Live`)."""
 
@@ -143,38 +118,136 @@ class Pair(NamedTuple):
     entry: bytes
 
 
+class FeedPage(NamedTuple):
+    """An answer of the feed: its lines, and the last log index that it says they cover; None where it names none."""
+
+    lines: list[bytes]
+    covered: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The records of a page by sequence number, the lines that are none, and the highest number (the cursor behind)."""
+    """Lines with their sequence numbers, what was refused already, and the last log index that the page covers."""
 
-    records: Mapping[int, Signed | Absent]
-    failures: tuple[Failure, ...]
-    last: int
+    lines: list[tuple[int, bytes]]
+    failures: list[Failure]
+    end: int
 
 
-def read_page(lines: Iterable[bytes], after: int) -> Page:
-    """Steps 1 and 2: read a page's lines behind the cursor `after`."""
-    records: dict[int, Signed | Absent] = {}
+class Part(NamedTuple):
+    """What is verified at a time: the log entries behind `after` up to `end`, and the records among them.
+
+    `failures` were found before; `closing` says that the page ends here.
+    """
+
+    after: int
+    end: int
+    lines: list[tuple[int, bytes]]
+    entries: list[bytes]
+    failures: list[Failure]
+    closing: bool
+
+
+def read_page(answer: FeedPage, after: int, last: int) -> Page:
+    """Step 2: the numbers of the lines behind the cursor `after`, up to the log's `last` entry.
+
+    What lies beyond `last` is left for a later checkpoint. An answer without lines says that nothing is there.
+    """
+    lines: list[tuple[int, bytes]] = []
     failures: list[Failure] = []
+    covered = after if answer.covered is None else answer.covered
     latest = after
-    for line in lines:
-        # 1. One of the three shapes.
-        try:
-            record = parse_record(line)
-        except ValidationError:
-            failures.append(
-                Failure(None, "record-malformed", "", "not a signal, a tombstone or a withheld record")
-            )
+    for line in answer.lines:
+        seq = _seq(line)
+        if seq is None:
+            failures.append(_malformed(None))
             continue
         # 2. Strictly increasing.
-        if record.seq <= latest:
-            failures.append(
-                Failure(record.seq, "seq-not-increasing", "seq", "not above the record before it")
-            )
+        if seq <= latest:
+            failures.append(Failure(seq, "seq-not-increasing", "seq", "not above the record before it"))
             continue
-        latest = record.seq
-        records[record.seq] = _plain(record)
-    return Page(records, tuple(failures), latest)
+        if seq > last:
+            covered = last
+            break
+        latest = seq
+        lines.append((seq, line))
+    if not answer.lines and covered <= after:
+        covered = last
+    return Page(lines, failures, min(max(latest, covered), last))
+
+
+def _seq(line: bytes) -> int | None:
+    """The sequence number a line carries, without reading all of it where it comes first."""
+    if (match := _SEQ.match(line)) is not None:
+        return int(match[1])
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    seq = found.get("seq") if isinstance(found, dict) else None
+    return seq if isinstance(seq, int) and not isinstance(seq, bool) and seq >= 0 else None
+
+
+def _malformed(seq: int | None) -> Failure:
+    return Failure(seq, "record-malformed", "", "not a signal, a tombstone or a withheld record")
+
+
+def parts(page: Page, after: int, entries: Iterable[bytes]) -> Iterator[Part]:
+    """Cut a page into parts; `entries` are the log's from the one behind `after` on. There is always one part."""
+    log, failures, at = iter(entries), page.failures, 0
+    while True:
+        lines: list[tuple[int, bytes]] = []
+        end = min(after + SPAN, page.end)
+        while at < len(page.lines) and page.lines[at][0] <= end:
+            if len(lines) == CHUNK:
+                end = lines[-1][0]
+                break
+            lines.append(page.lines[at])
+            at += 1
+        closing = end >= page.end
+        yield Part(after, end, lines, list(islice(log, max(0, end - after))), failures, closing)
+        if closing:
+            return
+        after, failures = end, []
+
+
+def check_part(work: tuple[Trust, Part]) -> list[Outcome]:
+    """Steps 1 and 3-11 for a part: a job for a worker process. Outcomes in the log's order, former failures first."""
+    trust, part = work
+    found: list[Pair | Outcome] = [*part.failures]
+    lines = dict(part.lines)
+    for seq, raw in enumerate(part.entries, part.after + 1):
+        line = lines.get(seq)
+        if line is None:
+            # 3. Nothing left out.
+            found += _left_out(seq, raw, trust.community)
+            continue
+        # 1. One of the three shapes.
+        try:
+            record = _record(line)
+        except ValidationError:
+            found.append(_malformed(seq))
+            continue
+        found.append(Pair(record, raw) if record.seq == seq else _malformed(seq))
+    return _check(found, trust)
+
+
+def _left_out(seq: int, raw: bytes, community: str) -> list[Failure]:
+    try:
+        entry = ledger.Entry.decode(raw)
+    except Refused as refused:
+        return [Failure(seq, "entry-malformed", refused.field, refused.reason)]
+    if entry.community != community:
+        return []
+    return [Failure(seq, "record-missing", "", "the log has this entry and the feed leaves it out")]
+
+
+def _record(line: bytes) -> Signed | Absent:
+    """Read a line. One in the spelling that hubs write, which is nearly every line, needs no parser."""
+    if (match := _LIVE.fullmatch(line)) is not None:
+        seq, recorded_at, expires_at, nonce, jws = match.groups()
+        return Signed(int(seq), recorded_at.decode(), expires_at.decode(), nonce.decode(), jws.decode())
+    return _plain(parse_record(line))
 
 
 def _plain(record: Record) -> Signed | Absent:
@@ -185,38 +258,36 @@ def _plain(record: Record) -> Signed | Absent:
     return Absent(record.seq, "withheld", record.withheld)
 
 
-def pair(page: Page, entries: Iterable[tuple[int, bytes]], community: str) -> Iterator[Pair | Failure]:
-    """Step 3: match a page's records with the log's entries, from the one behind the cursor to `page.last`."""
-    for seq, raw in entries:
-        if (found := page.records.get(seq)) is not None:
-            yield Pair(found, raw)
-            continue
-        # 3. Nothing left out.
-        try:
-            entry = ledger.Entry.decode(raw)
-        except Refused as refused:
-            yield Failure(seq, "entry-malformed", refused.field, refused.reason)
-            continue
-        if entry.community == community:
-            yield Failure(seq, "record-missing", "", "the log has this entry and the feed leaves it out")
-
-
-def check_all(work: tuple[Trust, Sequence[Pair | Failure]]) -> list[Outcome]:
-    """Steps 4-11 for a part of a page: a job for a worker process."""
+def check_all(work: tuple[Trust, Sequence[Pair]]) -> list[Outcome]:
+    """Steps 4-11 for records that are stored already: a job for a worker process."""
     trust, found = work
-    return [item if isinstance(item, Failure) else check(item, trust) for item in found]
+    return _check(found, trust)
 
 
-def check(item: Pair, trust: Trust) -> Outcome:
-    """Steps 4-11 for one record."""
-    seq = item.record.seq
+def _check(found: Sequence[Pair | Outcome], trust: Trust) -> list[Outcome]:
+    """Steps 4-11 for the pairs among `found`: every signature before any claims (`envelope.read` says why)."""
+    opened = [_open(item, trust) if isinstance(item, Pair) else item for item in found]
+    return [_read(item, trust) if isinstance(item, _Opened) else item for item in opened]
+
+
+class _Opened(NamedTuple):
+    """A member's record whose commitment and signature hold; its claims are unread."""
+
+    record: Signed
+    entry: ledger.Entry
+    nonce: bytes
+    token: envelope.Opened
+
+
+def _open(item: Pair, trust: Trust) -> Outcome | _Opened:
+    """Steps 4-7, as far as the signature goes."""
+    record = item.record
     try:
         # 4. A canonical entry.
         entry = _entry(item.entry)
         # 5. Of this community, recorded when the record says.
         if entry.community != trust.community:
             raise Refused("community-mismatch", "entry.community", "the entry belongs to another community")
-        record = item.record
         if isinstance(record, Absent):
             return record
         if _instant(record.recorded_at) != entry.recorded_at:
@@ -227,19 +298,32 @@ def check(item: Pair, trust: Trust) -> Outcome:
             raise Refused("commitment-mismatch", "r", "the entry commits to other bytes")
         # 7. Signed.
         if entry.kind in HUB_KINDS:
-            # The hub's one event is an expiry, so its kind needs no comparing.
-            if verify_hub_event(jws, trust.hub_keys).claims.aud != trust.audience:
-                raise Refused("audience-mismatch", "aud", "the hub addressed another community")
-            return HubEvent(
-                seq, cast("EntryKind", entry.kind), entry.recorded_at, entry.commitment, nonce, jws
-            )
-        return _signal(record, entry, nonce, jws, trust)
+            return _event(record.seq, entry, nonce, jws, trust)
+        return _Opened(record, entry, nonce, envelope.open_token(jws, trust.members))
     except Refused as refused:
-        return Failure(seq, refused.code, refused.field, refused.reason)
+        return Failure(record.seq, refused.code, refused.field, refused.reason)
 
 
-def _signal(record: Signed, entry: ledger.Entry, nonce: bytes, jws: bytes, trust: Trust) -> Verified:
-    verified = envelope.verify(jws, trust.members)
+def _event(seq: int, entry: ledger.Entry, nonce: bytes, jws: bytes, trust: Trust) -> HubEvent:
+    claims = verify_hub_event(jws, trust.hub_keys).claims
+    if claims.aud != trust.audience:
+        raise Refused("audience-mismatch", "aud", "the hub addressed another community")
+    if claims.kind != entry.kind:
+        raise Refused("kind-mismatch", "entry.kind", "the entry calls the event something else")
+    return HubEvent(seq, cast("EntryKind", entry.kind), entry.recorded_at, entry.commitment, nonce, jws)
+
+
+def _read(opened: _Opened, trust: Trust) -> Outcome:
+    """The rest of step 7, and steps 8-11."""
+    try:
+        return _signal(opened, trust)
+    except Refused as refused:
+        return Failure(opened.record.seq, refused.code, refused.field, refused.reason)
+
+
+def _signal(opened: _Opened, trust: Trust) -> Verified:
+    record, entry, nonce, token = opened
+    verified = envelope.read(token)
     signal = verified.signal
     # 8. Not revoked. The hub's clock counts whole seconds and lets a signal be issued a little ahead of it, so a signal
     # recorded in the very second of the revocation was admitted before it.
@@ -271,7 +355,7 @@ def _signal(record: Signed, entry: ledger.Entry, nonce: bytes, jws: bytes, trust
         target=signal.target,
         commitment=entry.commitment,
         r=nonce,
-        jws=jws,
+        jws=verified.token,
     )
     return Verified(statement, signal.indicators)
 
@@ -283,9 +367,8 @@ def _entry(raw: bytes) -> ledger.Entry:
         raise Refused("entry-malformed", refused.field, refused.reason) from None
 
 
-@lru_cache(maxsize=4096)
 def _instant(text: str) -> int:
-    """RFC 3339 to Unix seconds. Cached: the records of one batch carry the same times."""
+    """RFC 3339 to Unix seconds."""
     try:
         return ledger.instant(text)
     except ValueError:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
@@ -30,7 +30,8 @@ HttpClient = httpx2.Client
 USER_AGENT: Final = "tocsin-client"
 RETRIED: Final = frozenset({429, 502, 503, 504})
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-MAX_LINE_BYTES: Final = 64 * 1024
+MAX_LINE_BYTES: Final = 1024 * 1024
+"""Room for a receipt with a proof of the largest kind."""
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 8.0
 _BASE_URL: Final = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.IGNORECASE)
@@ -186,32 +187,26 @@ class Transport:
     def lines(self, call: Call) -> Iterator[bytes]:
         """Send one request and yield the lines of an NDJSON answer as they arrive, empty ones left out.
 
+        Raises:
+            HubError: as `request`.
+            BrokeOff: as `Lines`.
+        """
+        yield from self.stream(call)
+
+    def stream(self, call: Call) -> "Lines":
+        """Send one request for an NDJSON answer, whose lines are then to be read.
+
         Attempts are repeated until the answer begins; one that breaks off later is the caller's to resume.
 
         Raises:
             HubError: as `request`.
-            BrokeOff: when the answer breaks off.
         """
         response, _ = self._exchange(call, whole=False)
-        rest = b""
-        try:
-            for chunk in response.iter_bytes():
-                *found, rest = (rest + chunk).split(b"\n")
-                yield from filter(None, found)
-                if len(rest) > MAX_LINE_BYTES:
-                    raise HubError(
-                        "answer-invalid", "the hub sent an endless line", status=response.status_code
-                    )
-        except httpx2.RequestError as error:
-            raise BrokeOff(
-                "answer-cut-off",
-                f"an answer of {self.hub} broke off ({type(error).__name__})",
-                help_text="Run the same command again: nothing is counted twice.",
-            ) from None
-        finally:
-            response.close()
-        if rest:
-            yield rest
+        return Lines(response, self.hub)
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        self._pause(seconds)
 
     def _exchange(self, call: Call, *, whole: bool) -> tuple[httpx2.Response, bytes]:
         attempt = 0
@@ -280,6 +275,49 @@ class Transport:
             f"no whole answer from {self.hub} ({type(error).__name__})",
             help_text="Check the network and the hub's address, then run the same command again.",
         )
+
+
+class Lines:
+    """An NDJSON answer that has begun: its headers, and its lines as they arrive, empty ones left out. Read them once.
+
+    Raises (when read):
+        HubError: `answer-invalid` for a line without end.
+        BrokeOff: when the answer breaks off.
+    """
+
+    def __init__(self, response: httpx2.Response, hub: str) -> None:
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._hub = hub
+
+    def __iter__(self) -> Iterator[bytes]:
+        rest = b""
+        try:
+            for chunk in self._response.iter_bytes():
+                *found, rest = (rest + chunk).split(b"\n")
+                yield from filter(None, found)
+                if len(rest) > MAX_LINE_BYTES:
+                    raise HubError(
+                        "answer-invalid",
+                        "the hub sent an endless line",
+                        status=self._response.status_code,
+                    )
+        except httpx2.RequestError as error:
+            raise BrokeOff(
+                "answer-cut-off",
+                f"an answer of {self._hub} broke off ({type(error).__name__})",
+                help_text="Run the same command again: nothing is counted twice.",
+            ) from None
+        finally:
+            self._response.close()
+        if rest:
+            yield rest
+
+    def next_page(self, parameter: str) -> int | None:
+        """The number that this parameter has in the address of the next page (`Link`, RFC 8288); None without one."""
+        address = self._response.links.get("next", {}).get("url", "")
+        value = dict(parse_qsl(urlsplit(address).query)).get(parameter, "")
+        return int(value) if value.isascii() and value.isdigit() else None
 
 
 def _failure(response: httpx2.Response, body: bytes) -> HubError:

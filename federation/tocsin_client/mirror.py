@@ -1,46 +1,50 @@
 """A local mirror of one community: follow the hub's feed, believe only what verifies, answer offline.
 
-One step of following:
+One step of following; docs/signal-lifecycle.md uses the same numbers:
  1. Drop what the clock says has expired.
- 2. Fetch the directory and the policy; they must speak of this hub and community. Where a suspended member is active
+ 2. Accept the log's newest checkpoint (the numbered steps of `tocsin_client.log`); it must continue the one by which
+    this mirror was verified so far. The step ends where the checkpoint ends: what is recorded later waits.
+ 3. Fetch the directory and the policy; they must speak of this hub and community. Behind step 2, so that whoever signed
+    what the checkpoint covers is listed. Where a suspended member is active
     again, what was withheld meanwhile is fetched once more.
- 3. Fetch a page behind the cursor, and the log entries it spans; an empty page ends the step.
- 4. Verify it (the numbered steps of `tocsin_client.feed`). A key that is not known is looked for once more in a fresh
-    directory: its owner may have joined meanwhile.
- 5. In one transaction: store what verified, tombstones and withheld records, carry out retractions (only by the
-    statement's own author), drop what has expired, move the cursor. Then on to the next page.
+ 4. Fetch a page behind the cursor, and the log entries it covers, each proved by the checkpoint.
+ 5. Verify it (the numbered steps of `tocsin_client.feed`).
+ 6. In one transaction: store what verified, tombstones and withheld records, carry out retractions (only by the
+    statement's own author), drop what has expired, hold the hub's expiry events against it, move the cursor to the end
+    of what was covered, and keep the checkpoint. Then on to the next page, until the checkpoint's end.
 A record that does not verify stops the step with an error behind everything before it; with `keep_going` it is noted as
-refused and passed over. The process may die anywhere: the next step starts behind the last whole page.
+refused and passed over. The process may die anywhere: the next step starts behind the last transaction.
 
 Status is never stored: it is folded on reading, so the clock, a suspension and a new policy bite at once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol, Self
 
 from tocsin_client.clock import Clock, system_clock
-from tocsin_client.feed import Failure, Outcome, Page, Pair, Trust, check_all, pair, read_page
+from tocsin_client.feed import Failure, FeedPage, Outcome, Part, check_part, parts, read_page
 from tocsin_client.http import HubError
-from tocsin_client.mirror_store import START, Applied, MirrorStore
+from tocsin_client.log import Log, View
+from tocsin_client.log_source import LogSource
+from tocsin_client.log_store import LogStore
+from tocsin_client.mirror_store import START, Applied, Contradicted, MirrorStore
 from tocsin_client.pool import Crashed, Workers
 from tocsin_client.statements import StatementRow, foldable
-from tocsin_schemas.feed import Directory
+from tocsin_client.trust import Trust
+from tocsin_schemas.feed import SEGMENT, Directory
 from tocsin_schemas.fold import Standing, fold
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.problems import Refused
 
-PAGE: Final = 5_000
-CHUNK: Final = 500
-"""Records that a worker process verifies at a time."""
+PAGE: Final = 4 * SEGMENT
+BATCH: Final = 2 * SEGMENT
+"""Log entries after which what was verified is stored, if the page is longer."""
 WORTH_WORKERS: Final = 2_000
-"""Pages of at least so many records are verified by worker processes."""
-
-
-Pool = Workers[tuple[Trust, Sequence[Pair | Failure]], list[Outcome]]
+"""From so many log entries on, worker processes verify."""
 
 
 class Source(Protocol):
@@ -49,6 +53,11 @@ class Source(Protocol):
     @property
     def hub(self) -> str:
         """The hub's base URL, its issuer."""
+        ...
+
+    @property
+    def log(self) -> LogSource:
+        """The hub's public log."""
         ...
 
     def audience(self, community: str) -> str:
@@ -63,12 +72,8 @@ class Source(Protocol):
         """The policy in force."""
         ...
 
-    def page(self, community: str, after: int | None, limit: int) -> list[bytes]:
-        """Raw feed lines behind `after`."""
-        ...
-
-    def entries(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        """Log entries `first` to `last`."""
+    def page(self, community: str, after: int | None, limit: int) -> FeedPage:
+        """Raw feed lines behind `after`, and how far they cover the log."""
         ...
 
 
@@ -101,22 +106,34 @@ class Step:
 
 
 class Mirror:
-    """The mirror of one community of one hub, in the file at `path`. `clock` gives Unix seconds."""
+    """The mirror of one community of one hub, in the file at `path`. `clock` gives Unix seconds.
 
-    def __init__(self, store: MirrorStore, *, clock: Clock = system_clock) -> None:
+    `log` is what this machine remembers of the hub's log; by default it lies beside the mirror.
+    """
+
+    def __init__(self, store: MirrorStore, log: LogStore, *, clock: Clock = system_clock) -> None:
         self.store = store
+        self.log = log
         self._clock = clock
 
     @classmethod
     def open(
-        cls, path: Path, hub: str, community: str, *, clock: Clock = system_clock, create: bool = True
+        cls,
+        path: Path,
+        hub: str,
+        community: str,
+        *,
+        log: LogStore | None = None,
+        clock: Clock = system_clock,
+        create: bool = True,
     ) -> Self:
         """Open or make a mirror.
 
         Raises:
             NotReady: as `MirrorStore.open`.
         """
-        return cls(MirrorStore.open(path, hub, community, create=create), clock=clock)
+        store = MirrorStore.open(path, hub, community, create=create)
+        return cls(store, log or LogStore.of(path.parent, hub), clock=clock)
 
     def close(self) -> None:
         """Close the file."""
@@ -142,38 +159,44 @@ class Mirror:
         keep_going: bool = False,
         limit: int = PAGE,
         workers: int = 1,
+        at_least: int = 0,
         on_page: Callable[[Step], object] | None = None,
     ) -> Step:
-        """One step: to the end of the feed. With `workers` above one, so many processes verify large pages; a script
-        that asks for them needs the `if __name__ == "__main__":` of `multiprocessing`.
+        """One step: to the end of the log's newest checkpoint.
+
+        `at_least` entries are waited for, for a few seconds, when that many are known to be recorded. With `workers`
+        above one, so many processes verify what is much; a script that asks for them needs the `if __name__ ==
+        "__main__":` of `multiprocessing`.
 
         Raises:
+            LogUnverified: when the log does not prove what it should; nothing was stored by it.
             VerificationFailed: for the first record that does not verify, unless `keep_going`.
             HubError: when the hub cannot be reached or speaks of something else; whole pages stay.
             Moved: when another process follows the same mirror.
         """
         step = Step(cursor=self.store.cursor)
+        # 1. What has expired.
         step.expired = self.store.expire(self._clock())
-        with Workers(check_all, workers) as pool:
-            trust = self._revisit(source, step, keep_going, limit, pool)
-            while lines := self._lines(source, step.cursor, limit):
-                page = read_page(lines, step.cursor)
-                outcomes = self._verify(source, page, trust, step.cursor, pool)
-                if any(isinstance(item, Failure) and item.code == "key-unknown" for item in outcomes):
-                    trust = self._fetch_trust(source)
-                    outcomes = self._verify(source, page, trust, step.cursor, pool)
-                self._apply(outcomes, page.last, step, keep_going)
-                if on_page is not None:
-                    on_page(step)
+        # 2. The checkpoint.
+        view = self._view(source, at_least)
+        # 3. Whom to believe.
+        trust = self._revisit(source, view, step, keep_going, limit, workers)
+        pages = self._pages(source, view, step.cursor, view.size - 1, limit)
+        for batch in _verified(pages, trust, workers):
+            # 6. Kept.
+            self._apply(batch, view, step, keep_going)
+            if on_page is not None:
+                on_page(step)
         self.store.stepped(self._clock())
         return step
 
-    def _fetch_trust(self, source: Source) -> Trust:
-        """Fetch directory and policy, and keep them."""
-        directory = self._directory(source)
-        trust = _trusted(directory)
-        self.store.remember(directory, source.policy())
-        return trust
+    def _view(self, source: Source, at_least: int) -> View:
+        """Step 2."""
+        log = Log(source.log, self.log, source.hub, clock=self._clock)
+        view = log.latest(at_least)
+        if (before := self.store.checkpoint) is not None:
+            log.demand_continuation(view, before, "this mirror, before")
+        return view
 
     def _directory(self, source: Source) -> Directory:
         community = self.store.community
@@ -183,8 +206,10 @@ class Mirror:
             raise HubError("directory-mismatch", "the directory is of another hub or community")
         return directory
 
-    def _revisit(self, source: Source, step: Step, keep_going: bool, limit: int, pool: Pool) -> Trust:
-        """Step 2. When a member came back, records withheld because of its state are looked for again.
+    def _revisit(
+        self, source: Source, view: View, step: Step, keep_going: bool, limit: int, workers: int
+    ) -> Trust:
+        """Step 3. When a member came back, records withheld because of its state are looked for again.
 
         The directory is kept only afterwards, so a process that dies in between looks again.
         """
@@ -192,47 +217,47 @@ class Mirror:
         trust = _trusted(directory)
         span = self.store.withheld()
         if span is not None and _suspended(self.store.directory()) - _suspended(directory):
-            after, last = span[0] - 1, span[1]
-            while after < last and (lines := self._lines(source, after, limit)):
-                page = read_page(lines, after)
-                outcomes = self._verify(source, page, trust, after, pool)
-                failures = [item for item in outcomes if isinstance(item, Failure)]
-                step.add(self.store.release(outcomes, self._clock()))
+            pages = self._pages(source, view, span[0] - 1, span[1], limit)
+            for batch in _verified(pages, trust, workers):
+                failures = [item for item in batch.outcomes if isinstance(item, Failure)]
+                step.add(self.store.release(batch.outcomes, self._clock()))
                 step.refused += failures
-                if failures and (not keep_going or page.last == after):
+                if failures and (not keep_going or batch.end == batch.after):
                     raise VerificationFailed(failures[0])
-                after = page.last
         self.store.remember(directory, source.policy())
         return trust
 
-    def _lines(self, source: Source, after: int, limit: int) -> list[bytes]:
-        return source.page(self.store.community, None if after < 0 else after, limit)
+    def _pages(self, source: Source, view: View, after: int, last: int, limit: int) -> Iterator[Part]:
+        """Step 4: the parts of all pages from behind `after` to `last`, fetched as they are asked for."""
+        while after < last:
+            answer = source.page(self.store.community, None if after < 0 else after, limit)
+            page = read_page(answer, after, view.size - 1)
+            yield from parts(page, after, (raw for _, raw in view.entries(after + 1, page.end)))
+            if page.end <= after:
+                return
+            after = page.end
 
-    def _verify(self, source: Source, page: Page, trust: Trust, after: int, pool: Pool) -> list[Outcome]:
-        """Step 4: everything on a page as an outcome, the lines without a place first, then in the log's order."""
-        entries = source.entries(after + 1, page.last) if page.last > after else iter(())
-        found = pair(page, entries, trust.community)
-        outcomes: list[Outcome] = [*page.failures]
-        if len(page.records) < WORTH_WORKERS:
-            return outcomes + check_all((trust, list(found)))
-        parts = iter(lambda: list(islice(found, CHUNK)), [])
-        for (_, part), checked in pool.map((trust, part) for part in parts):
-            outcomes += check_all((trust, part)) if isinstance(checked, Crashed) else checked
-        return outcomes
+    def _apply(self, batch: "_Batch", view: View, step: Step, keep_going: bool) -> None:
+        """Step 6, or the error that ends the step."""
+        while True:
+            try:
+                return self._try_to_apply(batch, view, step, keep_going)
+            except Contradicted as error:
+                failed = error.failure
+                batch.outcomes = [failed if item.seq == failed.seq else item for item in batch.outcomes]
 
-    def _apply(self, outcomes: list[Outcome], last: int, step: Step, keep_going: bool) -> None:
-        """Step 5, or the error that ends the step."""
+    def _try_to_apply(self, batch: "_Batch", view: View, step: Step, keep_going: bool) -> None:
+        outcomes, cursor = batch.outcomes, batch.end
         failures = [item for item in outcomes if isinstance(item, Failure)]
-        cursor = last
         if failures and not keep_going:
-            # What stands before the first failure in the log is sound. A failure without a place spoils the page.
+            # What stands before the first failure in the log is sound. A failure without a place spoils the batch.
             places = [item.seq for item in failures if item.seq is not None and item.seq > step.cursor]
             end = min(places) if len(places) == len(failures) else step.cursor + 1
             outcomes = [item for item in outcomes if item.seq is not None and step.cursor < item.seq < end]
             cursor = end - 1
         stuck = cursor == step.cursor
         if not stuck:
-            step.add(self.store.apply(outcomes, step.cursor, cursor, self._clock()))
+            step.add(self.store.apply(outcomes, step.cursor, cursor, self._clock(), view.note))
             step.cursor = cursor
             step.pages += 1
         step.refused += failures
@@ -258,6 +283,36 @@ class Mirror:
                 status = self.fold(rows, directory, policy).status
                 counts[status] = counts.get(status, 0) + 1
         return counts
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is stored together: everything about the log entries behind `after` up to `end`."""
+
+    after: int
+    end: int
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def _verified(pages: Iterator[Part], trust: Trust, workers: int) -> Iterator[_Batch]:
+    """Step 5: what is in the parts as outcomes, in the log's order, in batches to be stored together.
+
+    While one batch is stored, the parts behind it are verified.
+    """
+    first = next(pages, None)
+    if first is None:
+        return
+    few = first.closing and first.end - first.after < WORTH_WORKERS
+    batch: _Batch | None = None
+    with Workers(check_part, 1 if few else workers) as pool:
+        for work, checked in pool.map((trust, part) for part in chain([first], pages)):
+            part = work[1]
+            batch = batch or _Batch(part.after, part.end)
+            batch.outcomes += check_part(work) if isinstance(checked, Crashed) else checked
+            batch.end = part.end
+            if part.closing or part.end - batch.after >= BATCH:
+                yield batch
+                batch = None
 
 
 def _trusted(directory: Directory) -> Trust:

@@ -10,55 +10,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from tocsin_client.config import NotReady, private_folder
+from tocsin_client.expiries import unlike
 from tocsin_client.feed import Absent, Failure, HubEvent, Outcome, Verified
+from tocsin_client.mirror_schema import ACCOUNTED, SCHEMA, VERSION
 from tocsin_client.statements import StatementRow
 from tocsin_schemas.feed import Directory
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.policy import Policy
 
-VERSION: Final = 1
 BUSY_SECONDS: Final = 30.0
+CACHE_KIB: Final = 65_536
+"""Digests come in no order, so a large mirror is written all over."""
 START: Final = -1
 """The cursor of a mirror that has followed nothing yet."""
-
-_SCHEMA: Final = """
-CREATE TABLE state (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    hub TEXT NOT NULL, community TEXT NOT NULL,
-    cursor INTEGER NOT NULL, stepped_at INTEGER NOT NULL,
-    directory TEXT, policy TEXT
-) STRICT;
-CREATE TABLE statement (
-    seq INTEGER PRIMARY KEY,
-    id BLOB NOT NULL CHECK (length(id) = 32),
-    kind TEXT NOT NULL, author TEXT NOT NULL,
-    iat INTEGER NOT NULL, recorded_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-    basis TEXT, target BLOB CHECK (length(target) = 32),
-    commitment BLOB NOT NULL CHECK (length(commitment) = 32), r BLOB NOT NULL CHECK (length(r) = 32),
-    jws BLOB NOT NULL
-) STRICT;
-CREATE INDEX statement_id ON statement (id);
-CREATE INDEX statement_expires_at ON statement (expires_at);
-CREATE INDEX statement_target ON statement (target) WHERE target IS NOT NULL;
-CREATE TABLE indicator (
-    type TEXT NOT NULL, value BLOB NOT NULL, seq INTEGER NOT NULL REFERENCES statement (seq),
-    PRIMARY KEY (type, value, seq)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX indicator_seq ON indicator (seq);
-CREATE TABLE hub_event (
-    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, recorded_at INTEGER NOT NULL,
-    commitment BLOB NOT NULL, r BLOB NOT NULL, jws BLOB NOT NULL
-) STRICT;
-CREATE TABLE absent (
-    seq INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('gone', 'withheld')), reason TEXT NOT NULL
-) STRICT;
-CREATE TABLE refused (
-    id INTEGER PRIMARY KEY, seq INTEGER, code TEXT NOT NULL, field TEXT NOT NULL, reason TEXT NOT NULL
-) STRICT;
-"""
 
 _RETRACTED: Final = """
 INSERT OR IGNORE INTO temp.going
@@ -67,8 +34,23 @@ WHERE r.kind = 'retraction' AND (r.seq > :after OR s.seq > :after)
 """
 
 
+_RETRACTED_IN_TIME: Final = """
+SELECT l.seq FROM statement r JOIN leaving l ON l.id = r.target AND l.author = r.author
+WHERE r.kind = 'retraction' AND r.seq > :after
+"""
+"""What the clock dropped before its retraction had arrived; both were recorded before it expired."""
+
+
 class Moved(Exception):
     """Another process has followed this mirror in the meantime."""
+
+
+class Contradicted(Exception):
+    """An event of the hub contradicts what the mirror holds; nothing was stored."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +61,16 @@ class Applied:
     absent: int = 0
     retracted: int = 0
     expired: int = 0
+
+
+class Accounted(NamedTuple):
+    """What the mirror has of one log entry; of what is `held`, the parts of its entry too."""
+
+    seq: int
+    state: Literal["held", "absent", "refused"]
+    kind: str
+    recorded_at: int
+    commitment: bytes
 
 
 _COLUMNS: Final = ", ".join(StatementRow._fields)
@@ -118,11 +110,12 @@ class MirrorStore:
             self._conn.execute("PRAGMA journal_mode = WAL")
             self._conn.execute("PRAGMA synchronous = FULL")
             self._conn.execute("PRAGMA secure_delete = ON")
+            self._conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._conn.execute("CREATE TEMP TABLE going (seq INTEGER PRIMARY KEY)")
             with self._writing():
                 version = self._conn.execute("PRAGMA user_version").fetchone()[0]
                 if version == 0:
-                    for statement in _SCHEMA.split(";\n"):
+                    for statement in SCHEMA.split(";\n"):
                         self._conn.execute(statement)
                     self._conn.execute(
                         "INSERT INTO state (id, hub, community, cursor, stepped_at) VALUES (1, ?, ?, ?, 0)",
@@ -171,6 +164,12 @@ class MirrorStore:
         """When the feed was last followed to its end (Unix seconds; 0 for never)."""
         return int(self._conn.execute("SELECT stepped_at FROM state").fetchone()[0])
 
+    @property
+    def checkpoint(self) -> bytes | None:
+        """The note by which everything up to the cursor was verified; None before the first page."""
+        note: bytes | None = self._conn.execute("SELECT checkpoint FROM state").fetchone()[0]
+        return note
+
     def directory(self) -> Directory:
         """The directory last fetched.
 
@@ -199,17 +198,23 @@ class MirrorStore:
         """Note that the feed was followed to its end, and give the space of dropped values back to be overwritten."""
         with self._writing():
             self._conn.execute("UPDATE state SET stepped_at = ?", (now,))
+            self._conn.execute("DELETE FROM leaving")
         self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     # Pages.
 
-    def apply(self, outcomes: Sequence[Outcome], after: int, cursor: int, now: int) -> Applied:
-        """Store verified outcomes, apply retractions and expiry, and move the cursor from `after`: one transaction.
+    def apply(
+        self, outcomes: Sequence[Outcome], after: int, cursor: int, now: int, note: bytes | None
+    ) -> Applied:
+        """Store verified outcomes, apply retractions and expiry, check the hub's count of them (step 12), and move the
+        cursor from `after`, with the note that proves it: one transaction.
 
         Raises:
             Moved: when the cursor is not at `after` any more; nothing is stored.
+            Contradicted: for the first expiry event that does not fit; nothing is stored.
         """
         statements = [item for item in outcomes if isinstance(item, Verified)]
+        events = [item for item in outcomes if isinstance(item, HubEvent)]
         absent = [item for item in outcomes if isinstance(item, Absent)]
         with self._writing():
             if self.cursor != after:
@@ -217,11 +222,7 @@ class MirrorStore:
             self._insert(statements)
             self._conn.executemany(
                 "INSERT INTO hub_event (seq, kind, recorded_at, commitment, r, jws) VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (e.seq, e.kind, e.recorded_at, e.commitment, e.r, e.jws)
-                    for e in outcomes
-                    if isinstance(e, HubEvent)
-                ],
+                [(e.seq, e.kind, e.recorded_at, e.commitment, e.r, e.jws) for e in events],
             )
             self._conn.executemany(
                 "INSERT INTO absent (seq, state, reason) VALUES (?, ?, ?)",
@@ -231,10 +232,12 @@ class MirrorStore:
                 "INSERT INTO refused (seq, code, field, reason) VALUES (?, ?, ?, ?)",
                 [(f.seq, f.code, f.field, f.reason) for f in outcomes if isinstance(f, Failure)],
             )
-            self._conn.execute(_RETRACTED, {"after": after})
-            retracted = self._drop("retracted")
+            retracted = self._retract(after)
             expired = self._expire(now)
-            self._conn.execute("UPDATE state SET cursor = ?", (cursor,))
+            # 12. What the hub says has expired is what expired here.
+            if failures := self.unlike(events):
+                raise Contradicted(failures[0])
+            self._conn.execute("UPDATE state SET cursor = ?, checkpoint = ?", (cursor, note))
         return Applied(len(statements), len(absent), retracted, expired)
 
     def _insert(self, statements: Sequence[Verified]) -> None:
@@ -259,8 +262,7 @@ class MirrorStore:
                     if held.rowcount:
                         released.append(item)
             self._insert(released)
-            self._conn.execute(_RETRACTED, {"after": START})
-            retracted = self._drop("retracted")
+            retracted = self._retract(START)
             expired = self._expire(now)
         return Applied(len(released), -len(released), retracted, expired)
 
@@ -279,11 +281,28 @@ class MirrorStore:
 
     def _expire(self, now: int) -> int:
         self._conn.execute("INSERT INTO temp.going SELECT seq FROM statement WHERE expires_at <= ?", (now,))
-        return self._drop("expired")
+        self._conn.execute(
+            "INSERT INTO absent SELECT seq, 'gone', 'expired', expires_at FROM statement JOIN temp.going USING (seq)"
+        )
+        self._conn.execute(
+            "INSERT INTO leaving SELECT seq, id, author FROM statement JOIN temp.going USING (seq)"
+        )
+        return self._drop()
 
-    def _drop(self, reason: str) -> int:
-        """Turn the statements in `going` into tombstones."""
-        self._conn.execute("INSERT INTO absent SELECT seq, 'gone', ? FROM temp.going", (reason,))
+    def _retract(self, after: int) -> int:
+        """Carry out the retractions behind `after`, each of its own author's statement."""
+        self._conn.execute(f"INSERT INTO temp.going {_RETRACTED_IN_TIME}", {"after": after})
+        self._conn.execute(
+            "UPDATE absent SET reason = 'retracted', expired_at = NULL WHERE seq IN (SELECT seq FROM temp.going)"
+        )
+        self._conn.execute("DELETE FROM leaving WHERE seq IN (SELECT seq FROM temp.going)")
+        self._conn.execute("DELETE FROM temp.going")
+        self._conn.execute(_RETRACTED, {"after": after})
+        self._conn.execute("INSERT INTO absent SELECT seq, 'gone', 'retracted', NULL FROM temp.going")
+        return self._drop()
+
+    def _drop(self) -> int:
+        """Erase the statements in `going`, which have become tombstones."""
         self._conn.execute("DELETE FROM indicator WHERE seq IN (SELECT seq FROM temp.going)")
         self._conn.execute("DELETE FROM statement WHERE seq IN (SELECT seq FROM temp.going)")
         return self._conn.execute("DELETE FROM temp.going").rowcount
@@ -315,6 +334,18 @@ class MirrorStore:
         )
         return [StatementRow._make(row) for row in found]
 
+    def unlike(self, events: Sequence[HubEvent]) -> list[Failure]:
+        """The expiry events among `events` that do not fit what has expired here."""
+        return unlike(self._conn, events)
+
+    def nonce(self, seq: int) -> bytes | None:
+        """The random number that opens the commitment of a record; None where there is no such record."""
+        found = self._conn.execute(
+            "SELECT r FROM statement WHERE seq = :seq UNION SELECT r FROM hub_event WHERE seq = :seq",
+            {"seq": seq},
+        ).fetchone()
+        return None if found is None else bytes(found[0])
+
     def values(self, kind: str) -> list[bytes]:
         """The distinct values of one indicator type, in ascending order."""
         found = self._conn.execute(
@@ -333,6 +364,10 @@ class MirrorStore:
             "SELECT seq, kind, recorded_at, commitment, r, jws FROM hub_event ORDER BY seq"
         )
         return [HubEvent(*row) for row in found]
+
+    def accounted(self) -> Iterator[Accounted]:
+        """Everything that the mirror has, by its number in the log, ascending."""
+        return (Accounted._make(row) for row in self._conn.execute(ACCOUNTED))
 
     def indicators_of(self, seq: int) -> list[Indicator]:
         """The indicators stored for one statement, in ascending order."""

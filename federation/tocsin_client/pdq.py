@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 MAX_DISTANCE: Final = 31
 PDQ_WORDS: Final = 4
@@ -16,10 +17,11 @@ _HEAD_WORDS: Final = 2
 
 
 class PdqIndex:
-    """A fixed list of 32-byte PDQ values to search; results name positions in it."""
+    """A fixed list of 32-byte PDQ values to search, or an array with one a row; results name positions in it."""
 
-    def __init__(self, values: Sequence[bytes]) -> None:
-        words = np.frombuffer(b"".join(values), dtype=np.uint64).reshape(-1, PDQ_WORDS)
+    def __init__(self, values: Sequence[bytes] | NDArray[np.uint8]) -> None:
+        packed = values if isinstance(values, np.ndarray) else np.frombuffer(b"".join(values), dtype=np.uint8)
+        words = np.ascontiguousarray(packed).view(np.uint64).reshape(-1, PDQ_WORDS)
         self._head = np.ascontiguousarray(words[:, :_HEAD_WORDS])
         self._tail = np.ascontiguousarray(words[:, _HEAD_WORDS:])
 

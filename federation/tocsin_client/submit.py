@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -30,6 +30,8 @@ BATCH_ATTEMPTS: Final = 4
 
 Progress = Callable[[int], object]
 """Called with the number of items done since the last call."""
+Wait = Literal["proof"]
+"""What an answer may be made to wait for: that a checkpoint of the hub's log covers what was recorded."""
 
 
 class Rejection(BaseModel):
@@ -124,31 +126,37 @@ def submit(
     tokens: Iterable[bytes],
     *,
     dry_run: bool = False,
+    wait: Wait | None = None,
     max_lines: int = MAX_BATCH_LINES,
     on_progress: Progress | None = None,
 ) -> Iterator[Result]:
     """Submit tokens in batches of at most `max_lines`; yield one result each, in order.
 
-    Tokens are taken as the batches need them, so they may be signed on the way.
+    Tokens are taken as the batches need them, so they may be signed on the way. With `wait` "proof" each receipt has
+    its proof, unless the hub's log was not published in time.
 
     Raises:
         HubError: when a whole batch is refused (its tokens were not processed: those after the last result).
         HubUnreachable: when there was no whole answer on any attempt; sending the same tokens again is safe.
     """
     for batch in batches(tokens, max_lines=max_lines):
-        yield from _deliver(transport, authorize, batch, dry_run)
+        yield from _deliver(transport, authorize, batch, _params(dry_run, wait))
         if on_progress is not None:
             on_progress(len(batch))
 
 
+def _params(dry_run: bool, wait: Wait | None) -> dict[str, str]:
+    return ({"dry_run": "true"} if dry_run else {}) | ({} if wait is None else {"wait": wait})
+
+
 def _deliver(
-    transport: Transport, authorize: Callable[[bool], str], batch: list[bytes], dry_run: bool
+    transport: Transport, authorize: Callable[[bool], str], batch: list[bytes], params: dict[str, str]
 ) -> list[Result]:
     call = Call(
         "POST",
         SIGNALS_PATH,
         headers={"Content-Type": envelope.BATCH_MEDIA_TYPE, "Accept": "application/x-ndjson"},
-        params={"dry_run": "true"} if dry_run else {},
+        params=params,
         body=b"\n".join(batch) + b"\n",
         authorize=authorize,
     )

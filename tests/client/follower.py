@@ -22,7 +22,12 @@ def main() -> None:
         Mirror.open(path, profile.hub, profile.community) as mirror,
     ):
         print("following", flush=True)
-        mirror.follow(client, limit=int(sys.argv[2]), on_page=lambda _: print("page", flush=True))
+        mirror.follow(
+            client,
+            limit=int(sys.argv[2]),
+            at_least=client.me().log_size,
+            on_page=lambda _: print("page", flush=True),
+        )
         print("done", flush=True)
 
 

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.client.simulator import Simulator
 from tests.client.webserver import Answer, Asked, serving
 from tocsin_schemas.feed import CommunityView, Me
-from tocsin_schemas.ledger import BUNDLE_ENTRIES, encode_bundle
 
 
 @contextmanager
@@ -31,12 +30,13 @@ def over_http(simulator: Simulator) -> Iterator[Simulator]:
             return Answer(200, simulator.directory(community).model_dump_json().encode())
         if url.path == f"/v1/communities/{community}/feed":
             after = int(query["after"]) if "after" in query else None
-            lines = simulator.page(community, after, int(query["limit"]))
-            return Answer(200, b"".join(line + b"\n" for line in lines))
-        if url.path.startswith("/log/tile/entries/"):
-            path, _, width = url.path.removeprefix("/log/tile/entries/").partition(".p/")
-            first = int(path) * BUNDLE_ENTRIES
-            return Answer(200, encode_bundle(simulator.log[first : first + int(width or BUNDLE_ENTRIES)]))
+            page = simulator.page(community, after, int(query["limit"]))
+            more = {"after": page.covered, "limit": query["limit"]}
+            link = {} if page.covered is None else {"Link": f'<{url.path}?{urlencode(more)}>; rel="next"'}
+            return Answer(200, b"".join(line + b"\n" for line in page.lines), link)
+        if url.path.startswith("/log/"):
+            found = simulator.log.read(url.path.removeprefix("/log/"))
+            return Answer(404) if found is None else Answer(200, found)
         return Answer(404)
 
     with serving(answer) as web:
@@ -57,7 +57,7 @@ def _me(simulator: Simulator) -> Me:
         communities=[view],
         signals_per_hour=100,
         signals_left=100,
-        log_size=len(simulator.log),
+        log_size=simulator.log.size,
     )
 
 

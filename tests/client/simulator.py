@@ -7,13 +7,15 @@ It is a `tocsin_client.mirror.Source`.
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from tests.client.simulated_log import SimulatedLog
 from tests.support.clock import MovableClock
-from tocsin_client.feed import Trust
+from tocsin_client.feed import FeedPage
 from tocsin_client.mirror import Mirror
 from tocsin_client.submit import new_jti
+from tocsin_client.trust import Trust
 from tocsin_schemas import envelope, hub_events, signals
 from tocsin_schemas.feed import Directory, DirectoryMember, MemberKey
 from tocsin_schemas.indicators import Indicator
@@ -88,7 +90,7 @@ class Simulator:
         self.clock = clock
         self.members = {name: Member(name, f"cg_{name}") for name in ("pixel", "forum", "model")}
         self.key = SigningKey.generate()
-        self.log: list[bytes] = []
+        self.log = SimulatedLog(lambda: self.hub, clock)
         self.lines: list[bytes | None] = []
         self.asked: list[str] = []
         self.hub_policy = Policy()
@@ -112,13 +114,12 @@ class Simulator:
     def policy(self) -> Policy:
         return self.hub_policy
 
-    def page(self, community: str, after: int | None, limit: int) -> list[bytes]:
+    def page(self, community: str, after: int | None, limit: int) -> FeedPage:
         self.asked.append(f"page {after}")
         start = 0 if after is None else after + 1
-        return [line for line in self.lines[start:] if line is not None][:limit]
-
-    def entries(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        return iter(list(enumerate(self.log))[first : last + 1])
+        found = [(seq, line) for seq, line in enumerate(self.lines) if seq >= start and line is not None]
+        covered = found[limit - 1][0] if len(found) >= limit else len(self.lines) - 1
+        return FeedPage([line for _, line in found[:limit]], covered if found else None)
 
     # Publishing.
 
@@ -149,10 +150,10 @@ class Simulator:
         seq = self.enter(envelope.sign(payload, member.key), kind or said, end)
         return seq, hashlib.sha256(payload).digest()
 
-    def report(self, name: str, *texts: str, days: int = 30, **more: Any) -> tuple[int, bytes]:
+    def report(self, name: str, *texts: str, days: float = 30, **more: Any) -> tuple[int, bytes]:
         """A report of the SHA-256 of some texts."""
         found = [sha256(text) for text in texts]
-        return self.publish(name, report(self.clock() + days * DAY, **more), found)
+        return self.publish(name, report(self.clock() + int(days * DAY), **more), found)
 
     def retract(self, name: str, statement: bytes) -> tuple[int, bytes]:
         return self.publish(name, Retraction(reason="error"), statement)
@@ -161,21 +162,33 @@ class Simulator:
         event = Dispute(reason="false_positive", basis="human_confirmed")
         return self.publish(name, event, [sha256(text)])
 
-    def expiry(self, *seqs: int, key: SigningKey | None = None, audience: str | None = None) -> int:
+    def expiry(
+        self,
+        *seqs: int,
+        key: SigningKey | None = None,
+        audience: str | None = None,
+        day: str = "2026-11-22",
+    ) -> int:
         """The hub's own daily event."""
         payload = hub_events.compose_expiry(
             iss=self.hub,
             aud=audience or self.audience(self.community),
             iat=self.clock(),
-            day="2026-11-22",
+            day=day,
             seqs=seqs,
         )
         return self.enter(envelope.sign(payload, key or self.key), "expiry", None)
 
+    def gone(self, name: str = "forum", reason: str = "expired") -> int:
+        """A tombstone in the place of a report."""
+        seq, _ = self.report(name, "gone")
+        self.replace(seq, gone=reason)
+        return seq
+
     def enter(self, jws: bytes, kind: str, expires_at: int | None) -> int:
         """Log and feed any bytes."""
-        seq, nonce, now = len(self.log), new_nonce(), self.clock()
-        self.log.append(Entry(self.community, kind, now, commit(nonce, jws)).encode())
+        seq, nonce, now = len(self.log.leaves), new_nonce(), self.clock()
+        self.log.leaves.append(Entry(self.community, kind, now, commit(nonce, jws)).encode())
         record: dict[str, Any] = {"seq": seq, "recorded_at": rfc3339(now)}
         if expires_at is not None:
             record["expires_at"] = rfc3339(expires_at)
@@ -185,7 +198,7 @@ class Simulator:
     def elsewhere(self, count: int = 1) -> None:
         """Entries of another community."""
         for _ in range(count):
-            self.log.append(Entry("ncii", "report", self.clock(), secrets.token_bytes(32)).encode())
+            self.log.leaves.append(Entry("ncii", "report", self.clock(), secrets.token_bytes(32)).encode())
             self.lines.append(None)
 
     def amend(self, seq: int, **members: Any) -> None:
@@ -201,6 +214,6 @@ class Simulator:
 
     def relog(self, seq: int, **members: Any) -> None:
         """Change the log entry under a record."""
-        entry = Entry.decode(self.log[seq])
+        entry = Entry.decode(self.log.leaves[seq])
         fields = {name: getattr(entry, name) for name in ("community", "kind", "recorded_at", "commitment")}
-        self.log[seq] = Entry(**{**fields, **members}).encode()
+        self.log.leaves[seq] = Entry(**{**fields, **members}).encode()

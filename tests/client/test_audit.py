@@ -16,7 +16,7 @@ def filled(mirror: Mirror, simulator: Simulator) -> Mirror:
     simulator.retract("model", digest)
     simulator.dispute("model", "b")
     simulator.elsewhere()
-    simulator.expiry(9)
+    simulator.expiry(simulator.gone())
     mirror.follow(simulator)
     return mirror
 
@@ -96,7 +96,7 @@ def test_a_statement_that_its_author_withdrew_is_found(
 )
 def test_a_changed_event_of_the_hub_is_found(filled: Mirror, column: str, value: object, code: str) -> None:
     change(filled.store, f"UPDATE hub_event SET {column} = ?", value)
-    assert codes(filled) == [(6, code, codes(filled)[0][2])]
+    assert codes(filled) == [(7, code, codes(filled)[0][2])]
 
 
 def test_a_members_statement_among_the_hubs_events_is_found(filled: Mirror) -> None:
@@ -112,7 +112,7 @@ def test_an_event_of_the_hub_among_the_statements_is_found(filled: Mirror) -> No
         f"INSERT INTO statement ({columns}, id, author, iat, expires_at)"
         f" SELECT {columns}, zeroblob(32), 'https://hub.example', 0, 9 FROM hub_event",
     )
-    assert codes(filled) == [(6, "row-altered", "kind")]
+    assert codes(filled) == [(7, "row-altered", "kind")]
 
 
 def test_a_key_that_the_directory_no_longer_lists_is_found(filled: Mirror, simulator: Simulator) -> None:

@@ -18,6 +18,7 @@ from tests.support.clock import MovableClock
 from tests.support.databases import Databases
 from tests.support.hub import in_own_process
 from tocsin_client.clock import system_clock
+from tocsin_client.feed import FeedPage
 
 
 class TestMirror:
@@ -201,11 +202,11 @@ class TestLyingHub:
         simulator.report("pixel", "a")
         ask = simulator.page
 
-        def page_while_another_follows(community: str, after: int | None, limit: int) -> list[bytes]:
+        def page_while_another_follows(community: str, after: int | None, limit: int) -> FeedPage:
             simulator.page = ask  # type: ignore[method-assign]  # once
-            lines = ask(community, after, limit)
+            page = ask(community, after, limit)
             here.run("follow")
-            return lines
+            return page
 
         simulator.page = page_while_another_follows  # type: ignore[method-assign]  # once
         assert here.error("follow", code=3)["error"] == "moved"

@@ -2,21 +2,36 @@ import json
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from tests.client.simulator import DAY, Simulator, report, sha256
 from tests.support.clock import MovableClock
-from tocsin_client.feed import Absent, Failure, HubEvent, Outcome, Verified, check_all, pair, read_page
+from tocsin_client.feed import (
+    Absent,
+    Failure,
+    FeedPage,
+    HubEvent,
+    Outcome,
+    Verified,
+    _record,
+    check_part,
+    parts,
+    read_page,
+)
 from tocsin_schemas import envelope
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.ledger import Entry, rfc3339
 
 
 def verify(simulator: Simulator, after: int = -1, lines: list[bytes] | None = None) -> list[Outcome]:
-    lines = simulator.page("", after if after >= 0 else None, 1000) if lines is None else lines
-    page = read_page(lines, after)
+    asked = simulator.page("", after if after >= 0 else None, 1000)
+    page = read_page(asked if lines is None else FeedPage(lines, None), after, simulator.log.size - 1)
     trust = simulator.trust()
-    found = pair(page, simulator.entries(after + 1, page.last), trust.community)
-    return [*page.failures, *check_all((trust, list(found)))]
+    return [
+        outcome
+        for part in parts(page, after, simulator.log.leaves[after + 1 :])
+        for outcome in check_part((trust, part))
+    ]
 
 
 def codes(
@@ -70,7 +85,7 @@ def resign(simulator: Simulator, key: SigningKey | None = None, **claims: object
     member = simulator.members["pixel"]
     payload = json.loads(envelope.payload_of(json.loads(simulator.lines[0] or b"")["jws"].encode()))
     token = envelope.sign(json.dumps({**payload, **claims}).encode(), key or member.key)
-    simulator.log.clear()
+    simulator.log.leaves.clear()
     simulator.lines.clear()
     simulator.enter(token, "report", simulator.clock() + DAY)
 
@@ -80,7 +95,7 @@ def flip_signature(simulator: Simulator) -> None:
     head, payload, signature = record["jws"].split(".")
     raw = bytearray(envelope.decode(signature.encode(), ""))
     raw[5] ^= 1
-    simulator.log.clear()
+    simulator.log.leaves.clear()
     simulator.lines.clear()
     simulator.enter(
         f"{head}.{payload}.{envelope.encode(bytes(raw)).decode()}".encode(), "report", simulator.clock() + DAY
@@ -103,7 +118,7 @@ LIES: dict[str, tuple[Lie, str]] = {
     "a time that is none": (lambda s: s.amend(0, recorded_at="2026-13-01T00:00:00Z"), "claim-invalid"),
     "another community in the log": (lambda s: s.relog(0, community="ncii"), "community-mismatch"),
     "another kind in the log": (lambda s: s.relog(0, kind="dispute"), "kind-mismatch"),
-    "an entry that is none": (lambda s: s.log.__setitem__(0, b"{}"), "entry-malformed"),
+    "an entry that is none": (lambda s: s.log.leaves.__setitem__(0, b"{}"), "entry-malformed"),
     "a longer life than the author's": (
         lambda s: s.amend(0, expires_at=rfc3339(s.clock() + 31 * DAY)),
         "expiry-mismatch",
@@ -164,6 +179,11 @@ class TestHubEvents:
         simulator.expiry(1, audience="https://hub.example/communities/ncii")
         assert codes(simulator) == [(0, "audience-mismatch")]
 
+    def test_as_another_event(self, simulator: Simulator) -> None:
+        simulator.expiry(1)
+        simulator.relog(0, kind="snapshot")
+        assert codes(simulator) == [(0, "kind-mismatch")]
+
     def test_as_a_members_signal(self, simulator: Simulator) -> None:
         simulator.expiry(1)
         simulator.relog(0, kind="report")
@@ -185,7 +205,7 @@ class TestCompleteness:
     def test_an_entry_that_cannot_be_read_hides_nothing(self, simulator: Simulator) -> None:
         simulator.elsewhere(3)
         simulator.report("pixel", "a")
-        simulator.log[1] = b'{"community":"?"}'
+        simulator.log.leaves[1] = b'{"community":"?"}'
         assert codes(simulator) == [(1, "entry-malformed")]
 
     def test_a_page_is_checked_from_the_cursor_on(self, simulator: Simulator) -> None:
@@ -196,25 +216,35 @@ class TestCompleteness:
 
 
 class TestShapes:
-    def test_what_is_no_record_is_malformed_and_missed(self, simulator: Simulator) -> None:
-        simulator.report("pixel", "a")
-        simulator.report("pixel", "b")
-        simulator.report("pixel", "c")
-        for bad in (
-            b"{",
-            b"[]",
+    @pytest.mark.parametrize(
+        "bad",
+        [b"{", b"[]", b"\xff", b'{"seq":-1,"gone":"erased"}', b'{"seq":true,"gone":"erased"}', b'{"seq":01}'],
+    )
+    def test_a_line_without_a_number_is_malformed_and_missed(self, simulator: Simulator, bad: bytes) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        simulator.lines[1] = bad
+        assert codes(simulator) == [(None, "record-malformed"), (1, "record-missing")]
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
             b'{"seq":1}',
             b'{"seq":1,"gone":"lost"}',
-            b'{"seq":-1,"gone":"erased"}',
-            b"\xff",
-        ):
-            simulator.lines[1] = bad
-            assert codes(simulator) == [(None, "record-malformed"), (1, "record-missing")]
+            b'{"gone":"lost", "seq": 1}',
+            b'{"seq":1,"seq":0,"gone":"erased"}',
+        ],
+    )
+    def test_a_line_with_a_number_is_malformed_in_its_place(self, simulator: Simulator, bad: bytes) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        simulator.lines[1] = bad
+        assert codes(simulator) == [(1, "record-malformed")]
 
     def test_numbers_that_do_not_rise(self, simulator: Simulator) -> None:
         for text in "abc":
             simulator.report("pixel", text)
-        a, b, c = simulator.page("", None, 9)
+        a, b, c = simulator.page("", None, 9).lines
         assert codes(simulator, lines=[a, c, b]) == [(1, "seq-not-increasing"), (1, "record-missing")]
         assert codes(simulator, lines=[a, a, b, c]) == [(0, "seq-not-increasing")]
         assert codes(simulator, after=1, lines=[b, c]) == [(1, "seq-not-increasing")]
@@ -224,9 +254,76 @@ class TestShapes:
         simulator.replace(0, gone="expired")
         assert codes(simulator) == [(0, "community-mismatch")]
 
-    def test_the_last_number_of_a_page_without_one_is_the_cursor(self) -> None:
-        assert read_page([b"{"], 7).last == 7
-        assert read_page([b'{"seq":3,"gone":"erased"}'], 7).last == 7
+    def test_the_end_of_a_page_without_a_number_is_the_cursor(self) -> None:
+        assert read_page(FeedPage([b"{"], None), 7, 20).end == 7
+        assert read_page(FeedPage([b'{"seq":3,"gone":"erased"}'], None), 7, 20).end == 7
+
+
+def test_lines_as_hubs_write_them_are_read_as_any_other(simulator: Simulator) -> None:
+    simulator.report("pixel", "a")
+    simulator.expiry(5)
+    for line in simulator.lines:
+        assert line is not None
+        fields = json.loads(line)
+        tight = json.dumps(fields, separators=(",", ":")).encode()
+        turned = json.dumps(dict(reversed(fields.items()))).encode()
+        assert _record(tight) == _record(line) == _record(turned)
+        for name, bad in (("r", "A" * 64), ("recorded_at", "now"), ("seq", -1), ("jws", None)):
+            with pytest.raises(ValidationError):
+                _record(json.dumps({**fields, name: bad}, separators=(",", ":")).encode())
+
+
+class TestCoverage:
+    """How far a page speaks for the log."""
+
+    def test_to_its_last_record_or_as_far_as_the_hub_says(self) -> None:
+        line = b'{"seq":9,"gone":"erased"}'
+        assert read_page(FeedPage([line], None), 7, 20).end == 9
+        assert read_page(FeedPage([line], 8), 7, 20).end == 9
+        assert read_page(FeedPage([line], 12), 7, 20).end == 12
+        assert read_page(FeedPage([], 12), 7, 20).end == 12
+
+    def test_a_page_without_lines_says_that_there_is_nothing_more(self) -> None:
+        assert read_page(FeedPage([], None), 7, 20).end == 20
+        assert read_page(FeedPage([], 7), 7, 20).end == 20
+
+    def test_what_the_checkpoint_does_not_cover_waits(self, simulator: Simulator) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        simulator.log.shown = 2
+        assert [item.seq for item in verify(simulator)] == [0, 1]
+        page = read_page(simulator.page("", None, 9), -1, 1)
+        assert (page.end, len(page.lines)) == (1, 2)
+        assert read_page(FeedPage([], 400), 7, 20).end == 20
+
+    def test_a_hub_that_says_it_covers_more_than_it_gives_is_found_out(self, simulator: Simulator) -> None:
+        for text in "abc":
+            simulator.report("pixel", text)
+        (first, *_) = simulator.page("", None, 9).lines
+        outcomes = [
+            outcome
+            for part in parts(read_page(FeedPage([first], 2), -1, 2), -1, simulator.log.leaves)
+            for outcome in check_part((simulator.trust(), part))
+        ]
+        assert [item.code for item in outcomes if isinstance(item, Failure)] == ["record-missing"] * 2
+
+    def test_parts_of_any_size_are_the_same_page(
+        self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(30):
+            simulator.report("pixel", f"{number}")
+            simulator.elsewhere(number % 4)
+        simulator.lines[0] = b"{"
+        whole = verify(simulator)
+        for chunk, span in ((1, 8192), (7, 5), (30, 1), (3, 1000)):
+            monkeypatch.setattr("tocsin_client.feed.CHUNK", chunk)
+            monkeypatch.setattr("tocsin_client.feed.SPAN", span)
+            page = read_page(simulator.page("", None, 99), -1, simulator.log.size - 1)
+            found = list(parts(page, -1, simulator.log.leaves))
+            assert [part.closing for part in found] == [False] * (len(found) - 1) + [True]
+            assert [part.after for part in found] == [-1, *(part.end for part in found[:-1])]
+            assert all(len(part.lines) <= chunk and part.end - part.after <= span for part in found)
+            assert [item for part in found for item in check_part((simulator.trust(), part))] == whole
 
 
 def test_a_failure_says_where_and_why(simulator: Simulator) -> None:
@@ -236,4 +333,4 @@ def test_a_failure_says_where_and_why(simulator: Simulator) -> None:
 
 def test_entries_decode_as_the_log_writes_them(simulator: Simulator) -> None:
     simulator.report("pixel", "a")
-    assert Entry.decode(simulator.log[0]).encode() == simulator.log[0]
+    assert Entry.decode(simulator.log.leaves[0]).encode() == simulator.log.leaves[0]

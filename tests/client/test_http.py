@@ -266,7 +266,10 @@ class TestLines:
             assert list(transport.lines(Call("GET", "/"))) == [b"one"]
 
     def test_an_endless_line_is_an_error(self) -> None:
-        with serving(script(Answer(200, b"x" * 200_000))) as web, Transport(web.url) as transport:
+        with (
+            serving(script(Answer(200, b"x" * (http.MAX_LINE_BYTES + 1)))) as web,
+            Transport(web.url) as transport,
+        ):
             with pytest.raises(HubError, match="endless"):
                 list(transport.lines(Call("GET", "/")))
 

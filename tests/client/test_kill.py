@@ -94,7 +94,8 @@ def test_a_follower_killed_twenty_times(databases: Databases, tmp_path: Path) ->
         )
         path = home.mirror_file(hub.issuer, SLUG)
         with Mirror.open(tmp_path / "whole.sqlite3", hub.issuer, SLUG) as whole:
-            whole.follow(model.sdk(retries=3))
+            reader = model.sdk(retries=3)
+            whole.follow(reader, at_least=reader.me().log_size)
             expected, everything = places(tmp_path / "whole.sqlite3")
 
             cursors = [-1]

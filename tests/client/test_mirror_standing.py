@@ -96,6 +96,7 @@ class TestReinstatement:
     def test_nothing_is_fetched_while_the_author_is_away(
         self, mirror: Mirror, simulator: Simulator, held: list[bytes | None]
     ) -> None:
+        simulator.elsewhere()
         simulator.asked.clear()
         mirror.follow(simulator)
         assert [ask for ask in simulator.asked if ask.startswith("page")] == ["page 6"]

@@ -5,8 +5,6 @@ from pathlib import Path
 from tests.signals.material import COMMUNITY, DISPUTE, Voice, md5, pdq, report, sha256
 from tests.support.hub import Hub
 from tests.support.invariants import check_hub
-from tocsin import keys
-from tocsin.jobs.service import run
 from tocsin_client.match import Matcher
 from tocsin_client.mirror import Mirror
 from tocsin_schemas.indicators import Indicator
@@ -42,6 +40,7 @@ def test_two_report_and_a_third_follows(hub: Hub, tmp_path: Path) -> None:
     path = tmp_path / "vendor.mirror"
     with Mirror.open(path, hub.issuer, COMMUNITY, clock=hub.clock) as mirror:
         # The third follows: everything verifies, what is quarantined is withheld.
+        hub.publish()
         step = mirror.follow(vendor_sdk, limit=2)
         assert (step.cursor, step.stored, step.absent, step.refused) == (5, 5, 1, [])
         assert found(mirror, KNOWN) == [(str(KNOWN), 0, "candidate", "1")]
@@ -60,6 +59,7 @@ def test_two_report_and_a_third_follows(hub: Hub, tmp_path: Path) -> None:
         assert vendor_sdk.dispute(COMMUNITY, [WRONG], DISPUTE).status == "disputed"
         pixel_sdk.retract(COMMUNITY, first.statement, "error")
         checked()
+        hub.publish()
         step = mirror.follow(vendor_sdk)
         assert (step.stored, step.retracted, step.refused) == (4, 1, [])
         assert found(mirror, KNOWN) == []
@@ -71,6 +71,7 @@ def test_two_report_and_a_third_follows(hub: Hub, tmp_path: Path) -> None:
     with Mirror.open(path, hub.issuer, COMMUNITY, clock=hub.clock) as mirror:
         assert found(mirror, SHORT) == []
         before = mirror.store.counts()["statement:report"]
+        hub.publish()
         step = mirror.follow(vendor_sdk)
         assert (step.pages, step.expired) == (0, 1)
         assert mirror.store.counts()["statement:report"] == before - 1
@@ -78,23 +79,27 @@ def test_two_report_and_a_third_follows(hub: Hub, tmp_path: Path) -> None:
 
         # The hub erases it and, when the day is over, says in the log what went.
         for _ in range(2):
-            run(hub.app.state.signals, keys.load(hub.settings), "signals.expire")
+            hub.run_job("signals.expire")
             hub.clock.advance(DAY)
         checked()
+        hub.publish()
         step = mirror.follow(vendor_sdk)
         assert (step.pages, step.refused) == (1, [])
         assert mirror.store.counts()["hub:expiry"] == 1
 
         # A member is suspended: nothing of it counts. It comes back: all of it does.
         hub.members.suspend(frame.issuer)
+        hub.publish()
         mirror.follow(vendor_sdk)
         assert found(mirror, NEAR) == [(str(SHARED), 3, "candidate", "1")]
         hub.members.reinstate(frame.issuer)
+        hub.publish()
         mirror.follow(vendor_sdk)
         assert found(mirror, NEAR) == [(str(SHARED), 3, "human_confirmed", "2")]
 
         # A follower that comes late ends where the one that was there all along is.
         with Mirror.open(tmp_path / "late.mirror", hub.issuer, COMMUNITY, clock=hub.clock) as late:
+            hub.publish()
             late.follow(frame_sdk)
             assert late.tally() == mirror.tally()
             for indicator in (KNOWN, SHARED, SHORT, WRONG, sha256(2)):
@@ -123,7 +128,8 @@ def test_a_follower_that_only_reads_ends_where_the_hub_is(hub: Hub, tmp_path: Pa
                 hub.members.reinstate(voices[2].issuer)
             hub.clock.advance(DAY // 3)
             if turn % 2:
-                run(hub.app.state.signals, keys.load(hub.settings), "signals.expire")
+                hub.run_job("signals.expire")
+            hub.publish()
             mirror.follow(reader)
             for n in range(turn, turn + 9):
                 view, standing = reader.view(COMMUNITY, md5(n)), mirror.standing(md5(n))

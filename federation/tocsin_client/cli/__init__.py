@@ -15,11 +15,13 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from tocsin_client.cli import completion, follow, hashes, identity, speak, submission
+from tocsin_client.cli import completion, follow, hashes, identity, log, snapshot, speak, submission
 from tocsin_client.config import NotReady
 from tocsin_client.http import HubError
+from tocsin_client.log import PASSING, LogUnverified
 from tocsin_client.mirror import VerificationFailed
 from tocsin_client.mirror_store import Moved
+from tocsin_client.snapshot_check import SnapshotUnverified
 from tocsin_schemas.problems import REGISTRY, Refused
 
 OK: Final = 0
@@ -46,8 +48,8 @@ class Tocsin(click.Group):
             error.show()
             code = NOT_READY
         except (
-            click.ClickException, click.Abort, NotReady, Refused, HubError, VerificationFailed, Moved, OSError,
-            sqlite3.Error,
+            click.ClickException, click.Abort, NotReady, Refused, HubError, LogUnverified, SnapshotUnverified,
+            VerificationFailed, Moved, OSError, sqlite3.Error,
         ) as error:  # fmt: skip
             code, name, what, next_step = _explain(error)
             if "--json" in words:
@@ -68,6 +70,13 @@ def _explain(error: Exception) -> Failed:
     if isinstance(error, VerificationFailed):
         advice = "Tell the hub's operator. `--keep-going` notes such records as refused and follows on."
         return HUB_FAILED, error.failure.code, f"does not verify: {error}", advice
+    if isinstance(error, LogUnverified):
+        return HUB_FAILED, error.code, f"the log does not prove it: {error.reason}", _advice(error)
+    if isinstance(error, SnapshotUnverified):
+        advice = (
+            "Fetch it again: `tocsin snapshot get TYPE`. If it stays, tell the operator and other members."
+        )
+        return HUB_FAILED, error.code, f"the snapshot does not verify: {error.reason}", advice
     if isinstance(error, Moved):
         return (
             HUB_FAILED,
@@ -92,6 +101,14 @@ def _explain(error: Exception) -> Failed:
         "the mirror's file could not be used",
         "Check the disk and who else uses the file.",
     )
+
+
+def _advice(error: LogUnverified) -> str:
+    if error.evidence is not None:
+        return f"Keep {error.evidence} and show it to others: the log's own key has signed both checkpoints in it."
+    if error.code in PASSING:
+        return "Try again in a minute; if it stays, ask the hub's operator why."
+    return "Try again once. If it stays, tell the operator and other members. `tocsin log trust` shows whom you trust."
 
 
 def _explain_hub(error: HubError) -> Failed:
@@ -145,7 +162,7 @@ def cli() -> None:
     """
 
 
-for _module in (identity, hashes, speak, submission, follow, completion):
+for _module in (identity, hashes, speak, submission, follow, snapshot, log, completion):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -12,6 +12,7 @@ import click
 
 from tocsin_client.client import Client
 from tocsin_client.config import Home, Profile, load_key
+from tocsin_client.log_store import LogStore
 from tocsin_client.mirror import Mirror
 from tocsin_client.submit import Author
 
@@ -48,9 +49,12 @@ class Console:
 
     def mirror(self, profile: Profile, community: str, *, create: bool = False) -> Mirror:
         """The mirror of a community."""
-        return Mirror.open(
-            self.home.mirror_file(profile.hub, community), profile.hub, community, create=create
-        )
+        path = self.home.mirror_file(profile.hub, community)
+        return Mirror.open(path, profile.hub, community, log=self.log_store(profile.hub), create=create)
+
+    def log_store(self, hub: str) -> LogStore:
+        """What this machine remembers of a hub's log."""
+        return LogStore.of(self.home.data, hub)
 
 
 def command(name: str, **attrs: Any) -> Callable[[Callable[..., None]], click.Command]:

@@ -12,6 +12,7 @@ from tocsin_client.cli.console import Console, command, community_option
 from tocsin_client.client import Client
 from tocsin_client.config import Profile
 from tocsin_client.http import HubError, HubUnreachable
+from tocsin_client.log import PASSING, LogUnverified
 from tocsin_client.mirror import Mirror, Step, VerificationFailed
 from tocsin_client.statements import foldable
 from tocsin_schemas import indicators
@@ -23,7 +24,10 @@ RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 @command("follow")
 @click.option("--once", is_flag=True, help="One step to the end of the feed, then stop (the default).")
 @click.option(
-    "--watch", type=click.IntRange(1), metavar="SECONDS", help="Step again after so many seconds, for ever."
+    "--watch",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="Step again as soon as there is something new, at the latest after so many seconds, for ever.",
 )
 @click.option("--keep-going", is_flag=True, help="Note records that do not verify as refused, and follow on.")
 @community_option
@@ -33,9 +37,10 @@ RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 def follow(
     console: Console, once: bool, watch: int | None, keep_going: bool, community: str | None, jobs: int
 ) -> None:
-    r"""Mirror a community: fetch what is new, verify every signature and commitment, drop what has expired.
+    r"""Mirror a community: fetch what is new, verify all of it, drop what has expired.
 
-    Can be stopped at any moment; the next run goes on where the last whole page ended.
+    Verified are the log's checkpoint, that every record is in the log and none was left out, and every commitment and
+    signature. Can be stopped at any moment; the next run goes on where the last stored records end.
 
     \b
     Examples:
@@ -51,18 +56,33 @@ def follow(
         while True:
             try:
                 _step(console, client, mirror, keep_going=keep_going, jobs=jobs)
-            except HubError as error:
-                if watch is None or not (isinstance(error, HubUnreachable) or error.status in RETRIED):
+                if watch is None:
+                    return
+                cursor = mirror.store.cursor
+                if client.await_record(slug, None if cursor < 0 else cursor, watch):
+                    # A record is given at once; the checkpoint that covers it takes up to a second more.
+                    pause.wait(1)
+            except (HubError, LogUnverified) as error:
+                if watch is None or not _may_pass(error):
                     raise
-                console.note(f"{error.detail}; the next try is in {watch} s.")
-            if watch is None:
-                return
-            pause.wait(watch)
+                console.note(f"{_what(error)}; the next try is in {watch} s.")
+                pause.wait(watch)
+
+
+def _may_pass(error: HubError | LogUnverified) -> bool:
+    if isinstance(error, LogUnverified):
+        return error.code in PASSING
+    return isinstance(error, HubUnreachable) or error.status in RETRIED
+
+
+def _what(error: HubError | LogUnverified) -> str:
+    return error.reason if isinstance(error, LogUnverified) else error.detail
 
 
 def _step(console: Console, client: Client, mirror: Mirror, *, keep_going: bool, jobs: int) -> None:
     before = mirror.store.cursor
-    with console.progress("following", max(0, client.me().log_size - 1 - before)) as advance:
+    recorded = client.me().log_size
+    with console.progress("following", max(0, recorded - 1 - before)) as advance:
         seen = before
 
         def on_page(step: Step) -> None:
@@ -70,7 +90,7 @@ def _step(console: Console, client: Client, mirror: Mirror, *, keep_going: bool,
             advance(step.cursor - seen)
             seen = step.cursor
 
-        step = mirror.follow(client, keep_going=keep_going, workers=jobs, on_page=on_page)
+        step = mirror.follow(client, keep_going=keep_going, workers=jobs, at_least=recorded, on_page=on_page)
     for failure in step.refused:
         console.note(f"refused: {failure}")
     console.refused += len(step.refused)

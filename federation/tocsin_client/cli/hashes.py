@@ -3,18 +3,27 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from tocsin_client.cli.console import Console, command, community_option
+from tocsin_client.clock import system_clock
+from tocsin_client.config import NotReady, Profile
 from tocsin_client.hashing import NOTES, Hashed, hash_files
-from tocsin_client.match import MAX_DISTANCE, Hit, Matcher
+from tocsin_client.match import MAX_DISTANCE, NEEDS_HASH, Hit, Matcher
 from tocsin_schemas import indicators
 from tocsin_schemas.indicators import Indicator
-from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.ledger import instant, rfc3339
+from tocsin_schemas.policy import Policy
+
+if TYPE_CHECKING:
+    from tocsin_client.snapshot_match import Found
+
+Shown = tuple[dict[str, Any], str]
+"""A hit as JSON, and as text."""
 
 CSV_COLUMNS: Final = ("indicators", "pdq_quality", "file", "note")
 STALE_SECONDS: Final = 3600
@@ -72,6 +81,9 @@ def hash_command(console: Console, files: Sequence[Path], as_csv: bool, jobs: in
 @click.option(
     "--include-disputed", is_flag=True, help="Show hits that are disputed, quarantined or expired too."
 )
+@click.option(
+    "--snapshot", "in_snapshot", is_flag=True, help="Compare with what `tocsin snapshot get` fetched instead."
+)
 @community_option
 @jobs_option
 def match(
@@ -80,6 +92,7 @@ def match(
     hashes: Sequence[str],
     distance: int,
     include_disputed: bool,
+    in_snapshot: bool,
     community: str | None,
     jobs: int,
 ) -> None:
@@ -89,29 +102,83 @@ def match(
     Examples:
       tocsin match upload.jpg
       tocsin match --hash md5:d41d8cd98f00b204e9800998ecf8427e --json
+      tocsin match --snapshot upload.jpg
     """
     if not files and not hashes:
         raise click.UsageError("files or --hash")
     given = [indicators.parse(text, f"--hash {place}") for place, text in enumerate(hashes, start=1)]
     profile = console.home.load()
-    with console.mirror(profile, community or profile.community) as mirror:
-        age = mirror.now - mirror.store.stepped_at
-        if age > STALE_SECONDS:
-            console.note(f"The mirror is {age // 3600} h old: run `tocsin follow`.")
+    slug = community or profile.community
+    if in_snapshot:
+        if include_disputed:
+            raise click.UsageError("--snapshot or --include-disputed")
+        _match_snapshot(console, profile, slug, given, files, distance, jobs)
+        return
+    with console.mirror(profile, slug) as mirror:
+        _note_age(console, "mirror", mirror.now - mirror.store.stepped_at, "tocsin follow")
         matcher = Matcher(mirror, distance=distance, include_disputed=include_disputed)
         quality = mirror.store.policy().min_pdq_quality
-        for indicator in given:
-            _show(console, str(indicator), {"hash": str(indicator)}, matcher.find([indicator]))
-        for hashed in hash_all(console, files, jobs):
-            data: dict[str, Any] = {"file": str(hashed.path)}
-            if hashed.note is not None:
-                console.refused += 1
-                data["note"] = hashed.note
-                console.note(f"{hashed.path}: {NOTES[hashed.note]}")
-            if hashed.sha256 is not None:
-                _show(console, str(hashed.path), data, matcher.find(_queries(hashed, quality)))
-            elif console.as_json:
-                console.result(data, "")
+
+        def find(queries: Sequence[Indicator]) -> list[Shown]:
+            return [_hit(hit) for hit in matcher.find(queries)]
+
+        _match_all(console, given, files, jobs, quality, find)
+
+
+def _match_snapshot(
+    console: Console,
+    profile: Profile,
+    community: str,
+    given: Sequence[Indicator],
+    files: Sequence[Path],
+    distance: int,
+    jobs: int,
+) -> None:
+    try:
+        from tocsin_client.snapshot_match import SnapshotMatcher
+    except ImportError:
+        raise NEEDS_HASH from None
+    matcher = SnapshotMatcher(console.home.data, profile.hub, community, distance=distance)
+    held = matcher.kinds()
+    if not held:
+        raise NotReady(
+            "There is no snapshot on this machine", "Fetch some: `tocsin snapshot get pdq md5 sha256`."
+        )
+    for kind in held:
+        age = system_clock() - instant(matcher.held(kind).manifest.at)
+        _note_age(console, f"snapshot of {kind}", age, f"tocsin snapshot get {kind}")
+
+    def find(queries: Sequence[Indicator]) -> list[Shown]:
+        return [_found(found) for found in matcher.find(query for query in queries if query.type in held)]
+
+    _match_all(console, given, files, jobs, Policy().min_pdq_quality, find)
+
+
+def _match_all(
+    console: Console,
+    given: Sequence[Indicator],
+    files: Sequence[Path],
+    jobs: int,
+    quality: int,
+    find: Callable[[Sequence[Indicator]], list[Shown]],
+) -> None:
+    for indicator in given:
+        _show(console, str(indicator), {"hash": str(indicator)}, find([indicator]))
+    for hashed in hash_all(console, files, jobs):
+        data: dict[str, Any] = {"file": str(hashed.path)}
+        if hashed.note is not None:
+            console.refused += 1
+            data["note"] = hashed.note
+            console.note(f"{hashed.path}: {NOTES[hashed.note]}")
+        if hashed.sha256 is not None:
+            _show(console, str(hashed.path), data, find(_queries(hashed, quality)))
+        elif console.as_json:
+            console.result(data, "")
+
+
+def _note_age(console: Console, what: str, seconds: int, refresh: str) -> None:
+    if seconds > STALE_SECONDS:
+        console.note(f"The {what} is {seconds // 3600} h old: run `{refresh}`.")
 
 
 def hash_all(console: Console, files: Sequence[Path], jobs: int) -> Iterator[Hashed]:
@@ -126,18 +193,14 @@ def _queries(hashed: Hashed, min_quality: int) -> list[Indicator]:
     return [item for item in hashed.media + hashed.artefact if item.type != "pdq" or usable]
 
 
-def _show(console: Console, name: str, data: dict[str, Any], hits: Sequence[Hit]) -> None:
+def _show(console: Console, name: str, data: dict[str, Any], hits: Sequence[Shown]) -> None:
     count = "no match" if not hits else f"{len(hits)} hit" + "s" * (len(hits) != 1)
-    lines = [f"{name}: {count}"] + [
-        f"  {hit.status} at distance {hit.distance}, reporters {hit.reporters}, disputes {hit.disputes},"
-        f" until {rfc3339(hit.expires_at)}, TLP:{hit.tlp.upper()}, {' '.join(hit.labels)}\n    {hit.indicator}"
-        for hit in hits
-    ]
-    console.result(data | {"hits": [_hit(hit) for hit in hits]}, "\n".join(lines))
+    lines = [f"{name}: {count}"] + [f"  {text}\n    {row['indicator']}" for row, text in hits]
+    console.result(data | {"hits": [row for row, _ in hits]}, "\n".join(lines))
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
-    return {
+def _hit(hit: Hit) -> Shown:
+    row = {
         "indicator": str(hit.indicator),
         "distance": hit.distance,
         "status": hit.status,
@@ -150,6 +213,16 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "expires_at": rfc3339(hit.expires_at),
         "statements": list(hit.statements),
     }
+    text = (
+        f"{hit.status} at distance {hit.distance}, reporters {hit.reporters}, disputes {hit.disputes},"
+        f" until {rfc3339(hit.expires_at)}, TLP:{hit.tlp.upper()}, {' '.join(hit.labels)}"
+    )
+    return row, text
+
+
+def _found(found: "Found") -> Shown:
+    row = {"indicator": str(found.indicator), "distance": found.distance, "version": found.version}
+    return row, f"in version {found.version} of the snapshot, at distance {found.distance}"
 
 
 def _lines(hashed: Hashed, names: Iterable[str]) -> Iterator[str]:

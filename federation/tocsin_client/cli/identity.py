@@ -7,8 +7,10 @@ from typing import Final
 import click
 
 from tocsin_client.cli.console import Console, command
+from tocsin_client.cli.log_access import policy_in
 from tocsin_client.config import NotReady, Profile, load_key, new_key
 from tocsin_client.http import base_url
+from tocsin_client.log import Log
 from tocsin_schemas.feed import Me
 from tocsin_schemas.jwk import KeyAlg
 
@@ -60,6 +62,11 @@ keys.add_command(keys_show)
 @click.option("--key", type=_FILE, help="Your private key; by default the only one in your keys folder.")
 @click.option("--community", metavar="SLUG", help="The community you work in; by default your only one.")
 @click.option("--ca", type=_FILE, help="The certificate of a private CA that the hub uses.")
+@click.option(
+    "--log-policy",
+    type=_FILE,
+    help="Whose checkpoints to believe (a tlog-policy); by default what the hub serves now.",
+)
 def login(
     console: Console,
     hub: str,
@@ -68,6 +75,7 @@ def login(
     key: Path | None,
     community: str | None,
     ca: Path | None,
+    log_policy: Path | None,
 ) -> None:
     r"""Check your key against a hub, and remember both.
 
@@ -85,6 +93,10 @@ def login(
     )
     with console.client(profile) as client:
         me = client.me()
+        log = Log(client.log, console.log_store(profile.hub), profile.hub)
+        if log_policy is not None:
+            log.pin(policy_in(log_policy))
+        keys_of_log = [known.verifier.vkey for known in log.policy().logs]
     if me.issuer != issuer:
         raise NotReady(
             "The hub knows this client as another member", "Check --issuer, --client-id and --key."
@@ -93,9 +105,10 @@ def login(
     console.home.save(profile)
     answer = {"hub": profile.hub, "issuer": me.issuer, "community": profile.community, "state": me.state}
     console.result(
-        answer | {"scopes": me.scopes, "signals_left": me.signals_left},
+        answer | {"scopes": me.scopes, "signals_left": me.signals_left, "log": keys_of_log},
         f"Logged in to {profile.hub} as {me.issuer} ({me.state}), community {profile.community};"
-        f" {me.signals_left:,} of {me.signals_per_hour:,} signals are left in this hour.",
+        f" {me.signals_left:,} of {me.signals_per_hour:,} signals are left in this hour.\n"
+        f"Its log's key, to compare with its operator: {' '.join(keys_of_log)}",
     )
 
 
