@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tocsin_client.client import Client
-from tocsin_client.mirror import Mirror
+from tocsin_client.log import Log, View
+from tocsin_client.mirror import Mirror, Step
 from tocsin_client.submit import Author
 from tocsin_schemas.jwk import SigningKey
 
@@ -28,6 +29,15 @@ class Member:
     author: Author
     client: Client
     mirror: Mirror
+
+    def follow(self) -> Step:
+        """Follow to the end of what has been recorded by now; the hub publishes it within a second."""
+        return self.mirror.follow(self.client, at_least=self.client.me().log_size)
+
+    def view(self) -> View:
+        """The log's newest checkpoint, accepted."""
+        log = Log(self.client.log, self.mirror.log, self.client.hub)
+        return log.latest(at_least=self.client.me().log_size)
 
 
 class Stage:
@@ -93,6 +103,10 @@ class Stage:
         client = Client(self.issuer, author, answer["clients"][0]["client_id"])
         mirror = Mirror.open(self.folder / f"{name}.mirror.db", self.issuer, COMMUNITY)
         return Member(issuer, author, client, mirror)
+
+    def policy(self) -> bytes:
+        """Whose signatures to believe (C2SP tlog-policy), as the operator hands it to a stranger."""
+        return f"log {self.operator('log', 'key')['vkey']}\nquorum none\n".encode()
 
     def database_bytes(self) -> bytes:
         """Everything the hub's database files hold."""

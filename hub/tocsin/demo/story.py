@@ -20,15 +20,22 @@ import click
 from tocsin.demo.pictures import copy_of, flat, picture
 from tocsin.demo.stage import COMMUNITY, Member, Stage
 from tocsin_client.hashing import Hashed, hash_files
+from tocsin_client.log import Log, LogUnverified
+from tocsin_client.log_audit import audit_log
+from tocsin_client.log_source import FolderLog
+from tocsin_client.log_store import LogStore
 from tocsin_client.match import Hit, Matcher
 from tocsin_client.mirror import Mirror
 from tocsin_client.submit import Rejection, Result, new_jti
 from tocsin_schemas import envelope, signals
 from tocsin_schemas.feed import Receipt
 from tocsin_schemas.indicators import Indicator
-from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.ledger import Entry, rfc3339
+from tocsin_schemas.merkle import leaf_hash
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.signals import Dispute, Media, Report, Sighting
+from tocsin_schemas.tlog_policy import parse_policy
+from tocsin_schemas.tlog_proof import Proof
 from tocsin_schemas.vocabulary import Basis
 
 PICTURES: Final = 24
@@ -72,7 +79,7 @@ def main(keep: bool = False) -> int:
         _tell(story, stage)
         if keep:
             click.echo(f"\nThe hub goes on at {stage.issuer} (its log: {stage.log}); Ctrl-C ends it.")
-            click.echo(f"Try: curl {stage.issuer}/log/tile/entries/000.p/1")
+            click.echo(f"Try: curl {stage.issuer}/log/checkpoint")
             with suppress(KeyboardInterrupt):
                 signal.pause()
     if not keep and not story.failures:
@@ -97,6 +104,7 @@ def _tell(story: Story, stage: Stage) -> None:
     _second_member(story, pixel, harbor, hashed)
     _vendor(story, muse, hashed, copies)
     retracted = _change_of_mind(story, pixel, harbor, muse, hashed, tokens)
+    _proofs(story, stage, pixel, muse, hashed)
     _expiry(story, stage, muse, hashed, retracted)
 
     seconds = time.perf_counter() - story.started
@@ -178,7 +186,7 @@ def _second_member(story: Story, pixel: Member, harbor: Member, hashed: list[Has
 def _vendor(story: Story, muse: Member, hashed: list[Hashed], copies: list[Hashed]) -> None:
     story.chapter("5. muse.example follows, verifies every signature and commitment, and matches")
     begun = time.perf_counter()
-    step = muse.mirror.follow(muse.client)
+    step = muse.follow()
     seconds = time.perf_counter() - begun
     story.expect("statements verified and stored", step.stored, len(hashed) - 1 + 6)
     story.expect("withheld from it, openly", step.absent, 1)
@@ -215,7 +223,7 @@ def _change_of_mind(
     wrong, disputed = hashed[10].media[0], hashed[11].media[0]
     (receipt,) = pixel.client.submit([tokens[10]])
     pixel.client.retract(COMMUNITY, receipt.statement if isinstance(receipt, Receipt) else "", "error")
-    muse.mirror.follow(muse.client)
+    muse.follow()
     story.expect("hits for the retracted picture at muse.example", len(Matcher(muse.mirror).find([wrong])), 0)
     story.expect("the hub's view of it", muse.client.view(COMMUNITY, wrong), None)
     (replay,) = pixel.client.submit([tokens[10]])
@@ -226,18 +234,52 @@ def _change_of_mind(
     story.expect(
         "status after one dispute, and after two", [first.status, second.status], ["candidate", "disputed"]
     )
-    muse.mirror.follow(muse.client)
+    muse.follow()
     story.expect("hits for the disputed picture", len(Matcher(muse.mirror).find([disputed])), 0)
     return wrong
 
 
+def _proofs(story: Story, stage: Stage, pixel: Member, muse: Member, hashed: list[Hashed]) -> None:
+    story.chapter("7. Nobody has to take the hub's word")
+    view = muse.view()
+    story.say(f"checkpoint: {view.size} entries, signed by {view.checkpoint.origin}")
+    found = audit_log(view, muse.mirror.store)
+    story.expect("entries that lead to its root", found.entries, view.size)
+    story.expect(
+        "entries of its community that muse.example was given, or openly denied", found.ours, view.size
+    )
+    story.expect("what does not fit", len(found.failures), 0)
+    (sent,) = pixel.client.submit([_report(pixel, hashed[10], "human_reviewed")], wait="proof")
+    proof = Proof.decode((sent.proof or "").encode()) if isinstance(sent, Receipt) else None
+    memory = LogStore(stage.folder / "stranger")
+    policy = parse_policy(stage.policy())
+    memory.pin(policy)
+    if isinstance(sent, Receipt) and proof is not None:
+        size = proof.verify(leaf_hash(sent.entry.encode()), policy, int(time.time())).checkpoint.size
+        story.expect("a new report's proof holds, without asking the hub again", size > sent.seq, True)
+    copy = stage.folder / "copy-of-the-log"
+    shutil.copytree(stage.data / "log", copy)
+    stranger = Log(FolderLog(copy), memory, stage.issuer)
+    story.expect(
+        "what does not fit for a stranger with a copy", len(audit_log(stranger.latest()).failures), 0
+    )
+    for bundle in (copy / "tile" / "entries").rglob("*/*"):
+        bundle.write_bytes(bundle.read_bytes().replace(b'"kind":"report"', b'"kind":"expiry"', 1))
+    try:
+        audit_log(stranger.latest())
+        caught = "nothing"
+    except LogUnverified as unverified:
+        caught = unverified.code
+    story.expect("and what it says once one entry in the copy is changed", caught, "log-entry-mismatch")
+
+
 def _expiry(story: Story, stage: Stage, muse: Member, hashed: list[Hashed], retracted: Indicator) -> None:
-    story.chapter("7. Everything expires")
+    story.chapter("8. Everything expires")
     kept = hashed[0].media[0]
     later = int(time.time()) + LIFE + 3600
     held = muse.mirror.tally()
     story.say(f"muse.example holds, by status: {_plain(held)}")
-    moved = Mirror(muse.mirror.store, clock=lambda: later)
+    moved = Mirror(muse.mirror.store, muse.mirror.log, clock=lambda: later)
     story.expect(
         "hits after thirty days, before the hub has said a word", len(Matcher(moved).find([kept])), 0
     )
@@ -251,9 +293,9 @@ def _expiry(story: Story, stage: Stage, muse: Member, hashed: list[Hashed], retr
     stage.operator("run-job", "signals.expire", "--now", rfc3339(later + DAY))
     with_values = [value for value in (kept.value, retracted.value) if value in stage.database_bytes()]
     story.expect("expired and retracted values left in the database file", len(with_values), 0)
-    entry = muse.client.me().log_size - 1
-    raw = next(bytes_ for _, bytes_ in muse.client.entries(entry, entry))
-    story.expect("the day's expiries are in the log", b'"kind":"expiry"' in raw, True)
+    view = muse.view()
+    kinds = {Entry.decode(raw).kind for _, raw in view.entries(0, view.size - 1)}
+    story.expect("the day's expiries are in the log", "expiry" in kinds, True)
 
 
 def _report(member: Member, item: Hashed, basis: Basis = "human_confirmed") -> bytes:
