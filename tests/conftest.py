@@ -83,3 +83,10 @@ def live_hub(database_url: str, tmp_path: Path) -> Iterator[LiveHub]:
     data_dir.mkdir(mode=0o700)
     with in_own_process(database_url, data_dir) as running_hub:
         yield running_hub
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Child processes without coverage: those that are killed cannot write it down, and start slower for it."""
+    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
+        monkeypatch.delenv(name, raising=False)

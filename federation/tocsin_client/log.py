@@ -28,10 +28,10 @@ from typing import ClassVar, Final, NamedTuple
 
 from tocsin_client.clock import Clock, system_clock
 from tocsin_client.evidence import Finding, Inside
-from tocsin_client.log_source import CHECKPOINT, POLICY, PREFIX, LogSource
+from tocsin_client.log_source import CHECKPOINT, POLICY, LogSource
 from tocsin_client.log_store import LogStore, said_by
 from tocsin_schemas import ledger, merkle
-from tocsin_schemas.checkpoint import Checkpoint, Opened, open_checkpoint
+from tocsin_schemas.checkpoint import Checkpoint, Opened, log_origin, open_checkpoint
 from tocsin_schemas.merkle import Tile, TileTree
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.tlog_policy import LogPolicy, parse_policy
@@ -57,11 +57,6 @@ class LogUnverified(Exception):
         self.code = code
         self.reason = reason
         self.evidence = evidence
-
-
-def origin_of(hub: str) -> str:
-    """The origin of a hub's log, which is also the name of its key: the hub's URL without scheme, and `/log`."""
-    return hub.partition("://")[2] + PREFIX
 
 
 class Older(NamedTuple):
@@ -212,7 +207,7 @@ class Log:
     ) -> None:
         self.source = source
         self.store = store
-        self.origin = origin_of(hub)
+        self.origin = log_origin(hub)
         self._clock = clock
         self._max_age = max_age
         self._pause = pause

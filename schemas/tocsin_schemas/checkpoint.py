@@ -33,6 +33,11 @@ _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _MAX_NAME_BYTES: Final = 255
 
 
+def log_origin(hub: str) -> str:
+    """The origin of a hub's log, also the name of its key: the hub's base URL without its scheme, and `/log`."""
+    return f"{hub.partition('://')[2]}/log"
+
+
 class Checkpoint(NamedTuple):
     """The head of a log: `origin` names it, `root` is the hash over its first `size` entries."""
 

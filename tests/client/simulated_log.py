@@ -9,9 +9,9 @@ It is a `tocsin_client.log_source.LogSource`.
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from tocsin_client.log import origin_of
 from tocsin_schemas import checkpoint as checkpoints
 from tocsin_schemas import ledger, merkle
+from tocsin_schemas.checkpoint import log_origin
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.merkle import Edge
 from tocsin_schemas.notes import NoteSigner
@@ -52,7 +52,7 @@ class SimulatedLog:
 
     @property
     def signer(self) -> NoteSigner:
-        return NoteSigner(origin_of(self._hub()), 0x01, self.key)
+        return NoteSigner(log_origin(self._hub()), 0x01, self.key)
 
     @property
     def size(self) -> int:

@@ -9,11 +9,11 @@ import pytest
 from tests.client.simulated_log import SimulatedLog, built
 from tests.support.clock import MovableClock
 from tocsin_client.config import NotReady
-from tocsin_client.log import LOOKS, MAX_AGE, PATIENCE, Log, LogUnverified, origin_of
+from tocsin_client.log import LOOKS, MAX_AGE, PATIENCE, Log, LogUnverified
 from tocsin_client.log_source import FolderLog
 from tocsin_client.log_store import LogStore
 from tocsin_schemas import ledger, merkle
-from tocsin_schemas.checkpoint import sign_checkpoint
+from tocsin_schemas.checkpoint import log_origin, sign_checkpoint
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.notes import NoteSigner
 from tocsin_schemas.tlog_policy import Log as KnownLog
@@ -367,5 +367,5 @@ class TestFolder:
 
 
 def test_the_origin_is_the_hubs_address() -> None:
-    assert origin_of("https://hub.example") == "hub.example/log"
-    assert origin_of("http://127.0.0.1:8000") == "127.0.0.1:8000/log"
+    assert log_origin("https://hub.example") == "hub.example/log"
+    assert log_origin("http://127.0.0.1:8000") == "127.0.0.1:8000/log"

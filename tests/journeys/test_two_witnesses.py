@@ -14,6 +14,7 @@ from tests.signals.material import COMMUNITY, report, sha256
 from tests.support.databases import Databases
 from tests.support.hub import PATIENCE, LiveHub, command, in_own_process
 from tests.witnessing.logs import Log
+from tocsin.ledger.service.feeding import HALTED_SECONDS
 from tocsin_client.http import HubError
 from tocsin_schemas.checkpoint import Opened
 from tocsin_schemas.jwk import SigningKey
@@ -127,7 +128,8 @@ def test_two_hubs_witness_each_other_and_notice_who_was_robbed_of_its_past(
         assert time.monotonic() < until, "nobody noticed"
         time.sleep(0.1)
     assert f"with {standing.size + 3} entries" in one.http.get("/readyz").json()["detail"]
-    # What was signed stays; nothing new is, and a restart is refused with what to do.
+    # What was signed stays; nothing new is, and a restart is refused with what to do. Submissions hear of it soon.
+    time.sleep(HALTED_SECONDS)
     size = one.http.get("/log/checkpoint").text.splitlines()[1]
     with pytest.raises(HubError, match="log-halted"):
         report_one(one, 3)

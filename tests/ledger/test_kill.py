@@ -37,6 +37,7 @@ def record_and_publish(url: str, folder: Path, seed: int, running: Connection) -
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.mark.usefixtures("unmeasured")
 def test_killed_in_the_middle_again_and_again(databases: Databases, tmp_path: Path, dialect: str) -> None:
     with databases.migrated(dialect, tmp_path) as url:
         database = Database(url)

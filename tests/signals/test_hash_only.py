@@ -29,7 +29,7 @@ from tests.signals.material import (
     sha256,
 )
 from tests.signals.planting import planted, raw_values
-from tests.support.hub import LiveHub, in_own_process
+from tests.support.hub import LiveHub, command, in_own_process
 from tests.support.invariants import check_hub, dump, unchanged
 from tests.support.postgres import ENV
 from tocsin import migrations
@@ -126,7 +126,7 @@ def test_no_raw_value_gets_in_or_is_found_anywhere(bare_database_url: str, tmp_p
     database = Database(bare_database_url)
     migrations.upgrade(database)
     database.dispose()
-    with in_own_process(bare_database_url, data_dir, log_level="debug") as hub:
+    with in_own_process(bare_database_url, data_dir, log_level="debug", run_jobs="false") as hub:
         pixel, frame = Voice(hub, "pixel"), Voice(hub, "frame")
         receipts = say_something_sound(pixel)
         wholes = full_claims(pixel, 1, bytes.fromhex(receipts[4]["statement"]))
@@ -156,6 +156,7 @@ def test_no_raw_value_gets_in_or_is_found_anywhere(bare_database_url: str, tmp_p
             None
         ] * 8
         answers += exports(hub, frame)
+        answers += [run_job(hub, name) for name in ("feed.snapshot", "ledger.publish", "feed.build")]
         check_hub(hub.database, hub.settings)
         held = dump(hub.database)
     found = traces(bare_database_url, tmp_path, data_dir)
@@ -166,6 +167,17 @@ def test_no_raw_value_gets_in_or_is_found_anywhere(bare_database_url: str, tmp_p
     for name, content in haystacks.items():
         assert content, name
         assert not [needle for needle in needles if needle in content], f"{name} holds a raw value"
+
+
+def run_job(hub: LiveHub, name: str) -> bytes:
+    """What a job says when it is run by hand."""
+    done = subprocess.run(
+        [command(), "run-job", name],
+        env={**os.environ, **hub.env, "TOCSIN_ISSUER": hub.issuer},
+        capture_output=True,
+        check=True,
+    )
+    return done.stdout + done.stderr
 
 
 def spellings(value: str) -> set[bytes]:

@@ -116,6 +116,7 @@ def retry(voice: Voice, tokens: list[bytes], acknowledged: list[dict[str, Any]] 
     assert acknowledged is None or acknowledged == receipts
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_killed_in_mid_batch_again_and_again(database_url: str, tmp_path: Path) -> None:
     with sturdy(database_url, tmp_path / "live") as hub:
         print(kill_and_heal(hub))

@@ -19,6 +19,7 @@ from tests.signals.material import (
 from tests.support.hub import Hub
 from tests.support.invariants import check_hub, dump, unchanged
 from tocsin_schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
+from tocsin_schemas.feed import MAX_PAGE
 from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.signals import Event
 
@@ -227,7 +228,7 @@ def test_requests_of_the_wrong_form(hub: Hub) -> None:
         for params in (
             {"after": "-1"},
             {"limit": "0"},
-            {"limit": "10001"},
+            {"limit": str(MAX_PAGE + 1)},
             {"after": "x"},
             {"after": str(2**54)},
         ):

@@ -18,11 +18,11 @@ def log_key() -> None:
     Publish it where members and witnesses find it independently of this hub.
     """
     from tocsin import keys
-    from tocsin.ledger.service import origin_of
+    from tocsin_schemas.checkpoint import log_origin
     from tocsin_schemas.notes import ED25519, NoteVerifier
 
     settings = load_settings()
-    origin = origin_of(settings.issuer)
+    origin = log_origin(settings.issuer)
     vkey = NoteVerifier(origin, ED25519, keys.load(settings).log.public.raw).vkey
     emit({"origin": origin, "vkey": vkey}, vkey)
 

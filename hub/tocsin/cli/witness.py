@@ -141,11 +141,11 @@ def witness_evidence(output: Path | None) -> None:
 def _witness() -> Iterator[tuple[Witness, str]]:
     """The witness, and the address it is reached under."""
     from tocsin import keys
-    from tocsin.ledger.service import origin_of
+    from tocsin_schemas.checkpoint import log_origin
 
     settings = load_settings()
     with opened(settings) as database:
-        own = origin_of(settings.issuer)
+        own = log_origin(settings.issuer)
         yield open_witness(settings, database, keys.ensure(settings), own), settings.issuer + PATH
 
 

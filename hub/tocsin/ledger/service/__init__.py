@@ -4,7 +4,7 @@ The sequence is contiguous because it is the log's own size, read under the lock
 transaction that writes the entries. No reader can see entry n before every entry below n.
 """
 
-from tocsin.ledger.service.context import Ledger, Witnesses, open_ledger, origin_of
+from tocsin.ledger.service.context import Ledger, Witnesses, open_ledger
 from tocsin.ledger.service.feeding import Alarm
 from tocsin.ledger.service.prove import Prover, prover
 from tocsin.ledger.service.publishing import publish, unpublished
@@ -25,7 +25,6 @@ __all__ = [
     "entries_at",
     "locked_size",
     "open_ledger",
-    "origin_of",
     "prover",
     "publish",
     "published",

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin.keys import HubKeys
 from tocsin.ledger.service.feeding import Alarm, open_witnesses
 from tocsin.objects import Objects, open_objects
-from tocsin_schemas.checkpoint import Checkpoint
+from tocsin_schemas.checkpoint import Checkpoint, log_origin
 from tocsin_schemas.merkle import TileTree
 from tocsin_schemas.notes import ED25519, NoteSigner
 from tocsin_schemas.tlog_policy import LogPolicy
@@ -57,19 +56,13 @@ class Ledger:
     witnesses: Witnesses
 
 
-def origin_of(issuer: str) -> str:
-    """The log's name: its URL without the scheme (tlog-tiles, "Parameters")."""
-    url = urlsplit(issuer)
-    return f"{url.netloc}/log"
-
-
 def open_ledger(settings: Settings, database: Database, keys: HubKeys) -> Ledger:
     """The log of the hub that the settings describe.
 
     Raises:
         Misconfigured: when the place of its objects is not one, or the witness policy does not fit.
     """
-    origin = origin_of(settings.issuer)
+    origin = log_origin(settings.issuer)
     signer = NoteSigner(origin, ED25519, keys.log)
     witnesses = open_witnesses(settings, database, signer.verifier)
     return Ledger(database, open_objects(settings, settings.log_location()), origin, signer, witnesses)
