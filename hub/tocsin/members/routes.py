@@ -27,7 +27,7 @@ WELL_KNOWN_HEADERS: Final = {"Cache-Control": "public, max-age=300"}
 FormBody = Annotated[Body, Depends(body({FORM_MEDIA_TYPE: MAX_FORM_BYTES}))]
 
 
-def _oauth(request: Request) -> OAuth:
+async def _oauth(request: Request) -> OAuth:
     server: OAuth = request.app.state.oauth
     return server
 

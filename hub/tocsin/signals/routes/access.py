@@ -13,7 +13,8 @@ Submitter = Annotated[Actor, Depends(require("signals:submit"))]
 Reader = Annotated[Actor, Depends(reader)]
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
+    # Not a `def`: what only looks something up needs no thread, and a thread costs more than all else in a request.
     context: Context = request.app.state.signals
     return context
 
