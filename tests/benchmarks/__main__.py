@@ -58,7 +58,7 @@ def _write(figures: list[Figure]) -> None:
         "| name | database | value | floor | unit | ratio | n |",
         "|---|---|---|---|---|---|---|",
         *(
-            f"| `{f.name}` | {f.database} | {f.value:,.4g} | {f.floor:,.4g} | {f.unit} | **{f.ratio:.2f}** | {f.n:,} |"
+            f"| `{f.name}` | {f.database} | {f.value:,.4g} | {f.floor:,.4g} | {f.unit} | **{f.ratio:.4g}** | {f.n:,} |"
             for f in figures
         ),
     ]
