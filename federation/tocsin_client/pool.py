@@ -3,10 +3,14 @@
 A worker that dies (a decoder crashed, the system ran out of memory) costs the item it worked on and nothing else: the
 items in flight are tried again, and the one that kills a worker on its own is given up. At most a few items for each
 worker wait in memory, so the input may be endless.
+
+What crosses over is packed and unpacked by the caller's own thread. The executor's threads then only move bytes; busy
+ones would take the interpreter away from a caller that stores rows, at every row.
 """
 
 import gc
 import multiprocessing
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,6 +29,11 @@ def _settle() -> None:
     """In a worker: look for cycles rarely. Walking a batch over and over costs a sixth of verifying it."""
     gc.freeze()
     gc.set_threshold(COLLECTED_AFTER)
+
+
+def _packed(job: Callable[[Item], Outcome], item: bytes) -> bytes:
+    """In a worker: the job, on what the caller packed."""
+    return pickle.dumps(job(pickle.loads(item)), pickle.HIGHEST_PROTOCOL)  # noqa: S301  # between our own processes
 
 
 class Crashed(Exception):
@@ -50,7 +59,7 @@ class Workers(Generic[Item, Outcome]):
         if self._count <= 1:
             yield from ((item, self._job(item)) for item in items)
             return
-        waiting: deque[tuple[Item, Future[Outcome]]] = deque()
+        waiting: deque[tuple[Item, Future[bytes]]] = deque()
         for item in items:
             waiting.append((item, self._start(item)))
             if len(waiting) >= self._count * _WAITING_PER_WORKER:
@@ -58,21 +67,21 @@ class Workers(Generic[Item, Outcome]):
         while waiting:
             yield self._next(waiting)
 
-    def _start(self, item: Item) -> "Future[Outcome]":
+    def _start(self, item: Item) -> "Future[bytes]":
         if self._pool is None:
             # Spawned, not forked: the caller may have threads and open databases.
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_settle)
         try:
-            return self._pool.submit(self._job, item)
+            return self._pool.submit(_packed, self._job, pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
         except BrokenProcessPool:
             self._stop()
             return self._start(item)
 
-    def _next(self, waiting: "deque[tuple[Item, Future[Outcome]]]") -> tuple[Item, Outcome | Crashed]:
+    def _next(self, waiting: "deque[tuple[Item, Future[bytes]]]") -> tuple[Item, Outcome | Crashed]:
         item, future = waiting.popleft()
         try:
-            return item, future.result()
+            return item, self._unpacked(future)
         except BrokenProcessPool:
             # Somebody in flight killed a worker, which takes all with it. Try this one alone; the rest start again.
             self._stop()
@@ -84,10 +93,14 @@ class Workers(Generic[Item, Outcome]):
 
     def _alone(self, item: Item) -> Outcome | Crashed:
         try:
-            return self._start(item).result()
+            return self._unpacked(self._start(item))
         except BrokenProcessPool:
             self._stop()
             return Crashed()
+
+    def _unpacked(self, future: "Future[bytes]") -> Outcome:
+        outcome: Outcome = pickle.loads(future.result())  # noqa: S301  # between our own processes
+        return outcome
 
     def _stop(self) -> None:
         if self._pool is not None:

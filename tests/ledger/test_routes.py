@@ -61,7 +61,8 @@ def test_what_was_recorded_is_not_there_before_it_is_published(filled: Hub) -> N
         ("gzip;q=0", False),
         ("gzip; q=0.000", False),
         ("identity", False),
-        ("*", False),
+        ("*", True),
+        ("zstd", False),
     ],
 )
 def test_a_bundle_is_compressed_for_whoever_can_read_that(

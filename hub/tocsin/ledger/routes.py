@@ -4,8 +4,6 @@ Everything is bytes out of the log's store, handed on without a thread; any web 
 answers alike. A bundle is compressed for those who can read that, as the specification asks.
 """
 
-import zlib
-from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
@@ -14,6 +12,7 @@ from tocsin.ledger.service.prove import prover
 from tocsin.ledger.service.shown import CHECKPOINT
 from tocsin.objects.shape import CACHE_CONTROL
 from tocsin.web import problems
+from tocsin.web.coding import Coding, encode, negotiate
 from tocsin_schemas.checkpoint import MEDIA_TYPE
 from tocsin_schemas.ledger import parse_bundle_path
 from tocsin_schemas.merkle import parse_tile_path
@@ -24,9 +23,8 @@ router: Final = APIRouter(tags=["log"])
 
 TILE_TYPE: Final = "application/octet-stream"
 _TILE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {TILE_TYPE: {}}}}
-_GZIP_WINDOW: Final = 31
-"""zlib's number for a gzip member."""
-_KEPT: Final = 128
+_CODINGS: Final[tuple[Coding, ...]] = ("gzip", "identity")
+"""Those that tlog-tiles names."""
 
 
 @router.get(
@@ -60,17 +58,17 @@ async def policy(request: Request) -> Response:
     "/log/tile/entries/{path:path}",
     summary="An entry bundle of the log",
     response_class=Response,
-    responses=_TILE,
+    responses={**_TILE, **problems.documented("not-acceptable")},
 )
 async def entry_bundle(path: str, request: Request) -> Response:
     """256 log entries, or the first `W` of the last bundle, each behind a 16-bit length (C2SP tlog-tiles)."""
     parse_bundle_path(f"tile/entries/{path}")
     body = await _object(request, f"tile/entries/{path}")
     headers = {"Cache-Control": CACHE_CONTROL["immutable"], "Vary": "Accept-Encoding"}
-    if _takes_gzip(request.headers.get("accept-encoding", "")):
-        body = _packed(body)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type=TILE_TYPE, headers=headers)
+    chosen = negotiate(request.headers.get("accept-encoding"), _CODINGS)
+    if chosen != "identity":
+        headers["Content-Encoding"] = chosen
+    return Response(encode(body, chosen), media_type=TILE_TYPE, headers=headers)
 
 
 @router.get(
@@ -107,20 +105,3 @@ async def _object(request: Request, path: str) -> bytes:
     if found is None:
         raise Refused("not-found", "", "the published log does not reach that far")
     return found
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding (RFC 9110 §12.5.3) allows gzip."""
-    for choice in accepted.split(","):
-        coding, *parameters = [part.strip().lower() for part in choice.split(";")]
-        if coding == "gzip":
-            return not any(
-                parameter.startswith("q=") and not parameter[2:].strip("0.") for parameter in parameters
-            )
-    return False
-
-
-@lru_cache(maxsize=_KEPT)
-def _packed(body: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=_GZIP_WINDOW)
-    return packer.compress(body) + packer.flush()

@@ -12,8 +12,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.ledger.watch import Watch
-from tocsin.signals import coding
-from tocsin.signals.coding import Coding
 from tocsin.signals.routes.access import Reader, Signals, reader
 from tocsin.signals.routes.joined import Joined, entity_tag, fetch
 from tocsin.signals.service import feed as service
@@ -21,6 +19,7 @@ from tocsin.signals.service.context import Context
 from tocsin.signals.service.feed import Page
 from tocsin.web import problems
 from tocsin.web.auth import Actor
+from tocsin.web.coding import WORTHWHILE, Coding, encode, negotiate
 from tocsin_schemas.feed import FEED_MEDIA_TYPE, MAX_PAGE, Gone, Live, Withheld
 from tocsin_schemas.problems import Refused
 
@@ -74,7 +73,7 @@ async def _asked(
     ] = None,
     known: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Asked:
-    chosen = coding.negotiate(request.headers.get("accept-encoding"))
+    chosen = negotiate(request.headers.get("accept-encoding"))
     tags = frozenset(tag.strip().removeprefix("W/") for tag in (known or "").split(","))
     # No entity tag stands for a range, so the condition of If-Range cannot hold (RFC 9110 §13.1.5). Other units than
     # ours are to be ignored (§14.2).
@@ -194,7 +193,7 @@ def _headers(request: Request, context: Context, community: str, asked: Asked, p
 
 async def _rendered(page: Page, chosen: Coding, status: int, headers: dict[str, str]) -> Response:
     body = page.rendered
-    if chosen != "identity" and len(body) >= coding.WORTHWHILE:
-        body = await run_in_threadpool(coding.encode, body, chosen)
+    if chosen != "identity" and len(body) >= WORTHWHILE:
+        body = await run_in_threadpool(encode, body, chosen)
         headers["Content-Encoding"] = chosen
     return Response(body, status, headers, FEED_MEDIA_TYPE)

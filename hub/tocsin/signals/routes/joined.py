@@ -14,10 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from tocsin.signals import coding
-from tocsin.signals.coding import GZIP_FRAME_BYTES, GZIP_HEADER, Coding, Part
+from tocsin.signals.coding import GZIP_FRAME_BYTES, GZIP_HEADER, Part
 from tocsin.signals.service import feed
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.feed import Page
+from tocsin.web.coding import Coding
 from tocsin_schemas.feed import FEED_MEDIA_TYPE
 
 logger = logging.getLogger(__name__)

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from tocsin.signals.coding import weight
 from tocsin.signals.routes.access import Reader, Signals
 from tocsin.signals.service import handout
 from tocsin.web import problems
+from tocsin.web.coding import weight
 from tocsin_schemas.feed import FEED_MEDIA_TYPE
 from tocsin_schemas.problems import Refused
 
