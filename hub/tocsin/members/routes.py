@@ -55,8 +55,23 @@ def _endpoint(fields: dict[str, str], required: tuple[str, ...]) -> dict[str, ob
     return {"requestBody": {"required": True, "content": {FORM_MEDIA_TYPE: {"schema": schema}}}}
 
 
+_ERROR: Final = {
+    "description": "An OAuth error (RFC 6749 §5.2); `code` and `field` say which check failed.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    name: {"type": "string"} for name in ("error", "error_description", "code", "field")
+                },
+                "required": ["error"],
+            }
+        }
+    },
+}
 _REFUSALS: Final = {
-    400: {"description": "An OAuth error (RFC 6749 §5.2); `code` and `field` say which check failed."},
+    400: _ERROR,
+    401: _ERROR,
     **problems.documented("method-not-allowed", "payload-too-large", "unsupported-media-type", "unavailable"),
 }
 
