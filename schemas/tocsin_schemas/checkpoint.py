@@ -28,14 +28,24 @@ MEDIA_TYPE: Final = "text/plain; charset=utf-8"
 MAX_SIZE: Final = 2**63 - 1
 """The largest size, and the latest point in time, that every implementation can hold."""
 
+_LOG: Final = "/log"
+_SANDBOX_LOG: Final = "/sandbox/log"
 _TIME_BYTES: Final = 8
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _MAX_NAME_BYTES: Final = 255
 
 
-def log_origin(hub: str) -> str:
-    """The origin of a hub's log, also the name of its key: the hub's base URL without its scheme, and `/log`."""
-    return f"{hub.partition('://')[2]}/log"
+def log_origin(hub: str, *, sandbox: bool = False) -> str:
+    """The origin of a hub's log, also the name of its key: the hub's base URL without its scheme, and `/log`.
+
+    The log of a sandbox, where no board decides, says so: its origin ends with `/sandbox/log`.
+    """
+    return hub.partition("://")[2] + (_SANDBOX_LOG if sandbox else _LOG)
+
+
+def is_sandbox(origin: str) -> bool:
+    """Whether the log with this origin is a sandbox's. A hub's base URL has no path, so no other ends like that."""
+    return origin.endswith(_SANDBOX_LOG)
 
 
 class Checkpoint(NamedTuple):

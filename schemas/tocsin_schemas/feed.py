@@ -9,6 +9,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
 from tocsin_schemas.jwk import JWK_SCHEMA, PublicKey, public_key
+from tocsin_schemas.membership import State
+from tocsin_schemas.policy import Policy
 from tocsin_schemas.published import never_null
 from tocsin_schemas.vocabulary import (
     Band,
@@ -116,13 +118,18 @@ class MemberKey(Answer):
 
 
 class DirectoryMember(Answer):
-    """A member as its community sees it. `control_group` is an opaque id: the same for brands of one owner."""
+    """A member as its community sees it. `control_group` is an opaque id: the same for brands of one owner.
+
+    `since` is when it came into its `state`; `activated` says that it is active, or was. With these a follower knows
+    what of its statements counts (`tocsin_schemas.membership.statement_counts`).
+    """
 
     issuer: str
     member_class: MemberClass
     control_group: str
     state: MemberState
     since: Timestamp
+    activated: bool = True
     may_write: bool
     keys: list[MemberKey]
 
@@ -188,8 +195,35 @@ class Me(Answer):
     issuer: str
     client_id: str
     state: MemberState
+    since: Timestamp
     scopes: list[str]
     communities: list[CommunityView]
     signals_per_hour: int
     signals_left: int
     log_size: int
+
+
+class MemberStandingView(Answer):
+    """A member, or somebody who was admitted and has not proved its keys yet, as anybody may know it."""
+
+    issuer: str
+    member_class: MemberClass
+    control_group: str
+    state: State
+    since: Timestamp
+
+
+class BoardView(Answer):
+    """Where the board stands: derived from its records, which anybody can replay to the same (`records` of them).
+
+    `tip` is the digest of the newest record and `genesis` that of the first, `at` when the newest was made.
+    """
+
+    records: Seq
+    tip: Hex32
+    genesis: Hex32
+    at: Timestamp
+    roster_version: Annotated[int, Field(ge=1)]
+    policy: Policy
+    communities: list[str]
+    members: list[MemberStandingView]

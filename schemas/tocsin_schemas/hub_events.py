@@ -3,14 +3,16 @@
 `expiry`, once a day and community: the Merkle root over the log indexes of the statements that expired, so that
 anyone who kept the log can check that nothing expired unseen. `snapshot`: which set of live indicators of a type the
 hub hands out, by the digest of its manifest (`tocsin_schemas.snapshots`), so that everybody is given the same.
+`release`: records that the feed withheld so far and shows from now on, so that a follower fetches them once more.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from tocsin_schemas.envelope import AuthorKey, open_token
 from tocsin_schemas.indicators import IndicatorType
@@ -19,6 +21,9 @@ from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import Audience, Closed, Digest, Instant, Jti, dump_object, load_object
 from tocsin_schemas.vocabulary import EVENT_PREFIX, HubKind
 
+MAX_RELEASED: Final = 256
+"""How many records one `release` names."""
+LogIndex = Annotated[int, Field(ge=0, le=2**53)]
 HUB_PATTERN: Final = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$"
 
 
@@ -55,6 +60,28 @@ class SnapshotEvents(Closed):
     snapshot: Snapshot = Field(alias=EVENT_PREFIX + "snapshot")
 
 
+class Release(Closed):
+    """The feed's records at the log indexes `seqs`, ascending, are not withheld any more."""
+
+    seqs: Annotated[
+        list[LogIndex],
+        Field(min_length=1, max_length=MAX_RELEASED, json_schema_extra={"uniqueItems": True}),
+    ]
+
+    @field_validator("seqs")
+    @classmethod
+    def _ascending(cls, seqs: list[int]) -> list[int]:
+        if any(later <= earlier for earlier, later in pairwise(seqs)):
+            raise ValueError("not ascending")
+        return seqs
+
+
+class ReleaseEvents(Closed):
+    """The `events` claim of a release."""
+
+    release: Release = Field(alias=EVENT_PREFIX + "release")
+
+
 class HubClaims(Closed):
     """The payload of a hub's own event."""
 
@@ -62,17 +89,22 @@ class HubClaims(Closed):
     aud: Audience
     iat: Instant
     jti: Jti
-    events: ExpiryEvents | SnapshotEvents
+    events: ExpiryEvents | SnapshotEvents | ReleaseEvents
 
     @property
-    def event(self) -> Expiry | Snapshot:
+    def event(self) -> Expiry | Snapshot | Release:
         """What it says."""
+        if isinstance(self.events, ReleaseEvents):
+            return self.events.release
         return self.events.expiry if isinstance(self.events, ExpiryEvents) else self.events.snapshot
 
     @property
     def kind(self) -> HubKind:
         """The word for it: the kind of its log entry."""
-        return "expiry" if isinstance(self.events, ExpiryEvents) else "snapshot"
+        return _KINDS[type(self.event)]
+
+
+_KINDS: Final[Mapping[type[Closed], HubKind]] = {Expiry: "expiry", Snapshot: "snapshot", Release: "release"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +129,11 @@ def compose_expiry(*, iss: str, aud: str, iat: int, day: str, seqs: Sequence[int
 def compose_snapshot(*, iss: str, aud: str, iat: int, snapshot: Snapshot) -> bytes:
     """The payload of a `snapshot` event; sign it with `envelope.sign`."""
     return _compose("snapshot", iss, aud, iat, snapshot.model_dump())
+
+
+def compose_release(*, iss: str, aud: str, iat: int, seqs: Sequence[int]) -> bytes:
+    """The payload of a `release` event about at most `MAX_RELEASED` log indexes; sign it with `envelope.sign`."""
+    return _compose("release", iss, aud, iat, {"seqs": list(seqs)})
 
 
 def _compose(kind: HubKind, iss: str, aud: str, iat: int, body: Mapping[str, object]) -> bytes:

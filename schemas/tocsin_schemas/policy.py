@@ -3,15 +3,16 @@
 Defaults are those of trust.md. None of them is an environment variable.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from tocsin_schemas.indicators import Family
-from tocsin_schemas.vocabulary import SignalKind, SourceRestriction, Status
+from tocsin_schemas.vocabulary import LabelPack, SignalKind, SourceRestriction, Status
 
 DAY: Final = 86_400
-Seconds = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(ge=0, le=100 * 365 * DAY)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Policy(BaseModel):
@@ -19,18 +20,18 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: int = 1
-    corroborating_groups: int = 2
+    version: Count = 1
+    corroborating_groups: Annotated[int, Field(ge=2, le=99)] = 2
     corroboration_window: Seconds = 30 * DAY
-    disputing_groups: int = 2
+    disputing_groups: Annotated[int, Field(ge=1, le=99)] = 2
     iat_past: Seconds = 300
     iat_future: Seconds = 60
     toe_past: Seconds = 30 * DAY
     """A report's observation must be this recent, so that an expired report cannot come back on old evidence."""
-    live_reports: int = 4
+    live_reports: Count = 4
     """How many live reports one author may have about one indicator: the first, and renewals on new evidence."""
-    min_pdq_quality: int = 50
-    signals_per_hour: int = 200_000
+    min_pdq_quality: Annotated[int, Field(ge=0, le=100)] = 50
+    signals_per_hour: Count = 200_000
     """Default cap of one member; every line submitted counts."""
     media_candidate: Seconds = 180 * DAY
     media_corroborated: Seconds = 5 * 365 * DAY
@@ -43,6 +44,18 @@ class Policy(BaseModel):
     outcome: Seconds = 365 * DAY
     agreements: frozenset[SourceRestriction] = frozenset()
     """Licensed lists whose owners have an agreement with this hub on record."""
+    label_packs: frozenset[LabelPack] = frozenset(get_args(LabelPack))
+    """Packs whose labels a report may carry."""
+    discussion: Seconds = 7 * DAY
+    """How long a motion is discussed before its ballot opens."""
+    voting: Annotated[int, Field(ge=3600, le=90 * DAY)] = 7 * DAY
+    """How long a ballot is open, unless everybody has voted before."""
+    provisional: Annotated[int, Field(ge=30 * DAY, le=3650 * DAY)] = 90 * DAY
+    """When a provisional member to whom nobody objects becomes active; never before thirty days."""
+
+    @field_serializer("agreements", "label_packs", when_used="json")
+    def _sorted(self, value: frozenset[str]) -> list[str]:
+        return sorted(value)
 
 
 def lifetime(policy: Policy, kind: SignalKind, family: Family, status: Status) -> int:

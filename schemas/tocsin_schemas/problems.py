@@ -168,6 +168,98 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem(
         "snapshot-superseded", 410, "That version is no longer kept", "Fetch the manifest again and go on."
     ),
+    # People in the console.
+    Problem("signed-out", 401, "You are not signed in", "Sign in, then try again."),
+    Problem(
+        "sign-in-refused", 401, "You could not be signed in", "Try again, or ask the operator for a link."
+    ),
+    Problem(
+        "sign-in-again", 403, "You signed in too long ago", "Sign out, sign in again, and do it at once."
+    ),
+    Problem("role-missing", 403, "Your role does not allow this", "Ask somebody whose task it is."),
+    Problem("forbidden-person", 403, "Not a person you may do this for", "Ask the hub's operator."),
+    Problem("passkey-needed", 403, "This needs your passkey", "Sign out, and sign in with your passkey."),
+    Problem("purpose-needed", 403, "Say first why you read this", "Choose a purpose; the read is logged."),
+    Problem(
+        "origin-mismatch", 403, "The form came from somewhere else", "Open the page here and send it again."
+    ),
+    Problem(
+        "form-token-invalid", 403, "The form is not yours or too old", "Open the page again and repeat it."
+    ),
+    Problem(
+        "link-invalid", 410, "The link was used or has expired", "Ask for a new one; it lasts 15 minutes."
+    ),
+    Problem("code-wrong", 422, "Not the code of this moment", "Wait for the next code of your device."),
+    Problem("challenge-invalid", 422, "The page is too old or used", "Open the page again and repeat it."),
+    Problem(
+        "credential-unknown", 422, "Not a passkey that may sign here", "Choose another of your passkeys."
+    ),
+    Problem("credential-cloned", 403, "The passkey may have been copied", "Use another; tell the operator."),
+    Problem(
+        "assertion-invalid", 422, "The passkey's answer does not verify", "Open the page again and repeat."
+    ),
+    Problem(
+        "assertion-unverified-user",
+        422,
+        "The authenticator did not ask who you are",
+        "Use one that asks for a PIN, a finger or a face.",
+    ),
+    Problem(
+        "provider-refused", 401, "The OpenID provider's answer does not hold", "Try again from the start."
+    ),
+    Problem(
+        "provider-unavailable", 503, "The OpenID provider does not answer", "Try again, or another way in."
+    ),
+    # The governance chain: what replaying it refuses (`tocsin_schemas.chain`).
+    Problem("record-malformed", 422, "Not a record of the chain", "Send its canonical form, byte for byte."),
+    Problem("record-skipped", 422, "A record is missing before this one", "Fetch the whole chain."),
+    Problem("record-repeated", 422, "The chain has such a record already", "Go on with the next record."),
+    Problem("record-prev-mismatch", 422, "The record follows another one", "Keep both; tell others."),
+    Problem("record-time-reversed", 422, "The record is older than the last", "Keep it; tell others."),
+    Problem("genesis-missing", 422, "The chain has no genesis", "A chain begins with record 0."),
+    Problem("genesis-mismatch", 422, "Not the genesis that is pinned", "Check which hub you trust."),
+    Problem("clock-not-due", 422, "The calendar does not say so", "Compute what is due again."),
+    # Its decisions.
+    Problem("decision-repeated", 409, "That decision is recorded already", "Nothing to do."),
+    Problem("decision-prev-unknown", 422, "The decision opened on another chain", "Open it again."),
+    Problem("decision-window", 422, "Not the time that such a ballot has", "The policy in force says it."),
+    Problem("decision-expired", 422, "Recorded too long after its ballot", "Move it again."),
+    Problem("decision-altered", 422, "Signed for a decision that reads otherwise", "Vote on this one."),
+    Problem("threshold-mismatch", 422, "Not the rule of such a decision", "Each kind has its own rule."),
+    Problem("result-mismatch", 422, "The count is another", "Count the ballots again."),
+    Problem("subject-unknown", 422, "The decision is about no member", "Check the issuer."),
+    Problem("community-unknown", 422, "Not a community here", "Open it by a decision first."),
+    Problem("transition-forbidden", 409, "A requirement is missing", "The reason names it."),
+    Problem("suspension-length", 422, "Not a time to suspend for", "180 days are the most."),
+    Problem("policy-version", 409, "Not the next version of the policy", "Begin from the one in force."),
+    Problem("policy-agreements", 422, "An agreement is not on record", "Record it by a decision first."),
+    Problem("sponsors-missing", 422, "An admission names two sponsors", "Or none, in a hub being founded."),
+    Problem("sponsors-ineligible", 422, "That member may not sponsor here", "Ask an active, unrelated one."),
+    Problem("sponsors-related", 422, "The sponsors have one owner", "Ask two unrelated members."),
+    Problem("key-in-use", 409, "The key is somebody's already", "Make a new key for each member."),
+    Problem("key-unproven", 422, "The new key does not say whose it is", "Sign its proof with that key."),
+    Problem("vetting-incomplete", 409, "Vetting is not complete", "Two people have to pass each item."),
+    Problem("checker-related", 403, "The checker is of the applicant's owner", "Ask somebody unrelated."),
+    Problem("checker-repeated", 409, "That person has checked this already", "Another one has to check it."),
+    Problem("appeal-impossible", 422, "That decision cannot be appealed", "It took nothing away."),
+    Problem("appeal-late", 422, "The appeal came too late", "Thirty days are given."),
+    Problem("appeal-repeated", 409, "That appeal has been decided", "Each decision has one appeal."),
+    Problem("appeal-moot", 409, "Something else was decided since", "Appeal against that."),
+    # Its roster and ballots.
+    Problem("roster-invalid", 422, "Not a roster that can follow", "The reason says what is missing."),
+    Problem("roster-mismatch", 409, "Another roster is in force now", "Open the ballot again."),
+    Problem("roster-expired", 409, "The roster has expired", "Put the next one in force first."),
+    Problem("recusal-missing", 422, "A seat that must be recused is not", "Open the ballot again."),
+    Problem("recusal-mismatch", 422, "The recusals do not hold", "Each needs its reason; open it again."),
+    Problem("ballot-invalid", 422, "The ballot does not hold", "Vote again, with the key of your seat."),
+    Problem("ballot-unverified-user", 422, "The passkey did not verify its user", "Unlock it to vote."),
+    Problem("ballot-credential-unknown", 422, "Not a key of that seat", "Vote with a key in the roster."),
+    Problem("ballot-seat-unknown", 422, "The decision does not ask that seat", "Nothing to do."),
+    Problem("ballot-recused", 409, "The seat is recused", "Nothing to do: it has no vote on this."),
+    Problem("ballot-duplicate", 409, "The seat has voted already", "Nothing to do: that vote stands."),
+    Problem("ballot-late", 409, "The ballot is over", "Nothing to do: late votes do not count."),
+    Problem("ballot-open", 409, "The ballot is not over", "Wait for its end, or for every vote."),
+    Problem("ballot-replayed", 422, "Signed for another decision", "Vote on this one."),
     # Requests.
     Problem("request-invalid", 400, "The request does not fit the interface", "See the OpenAPI document."),
     Problem("unauthenticated", 401, "Authentication is needed", "Send a valid access token as Bearer."),
@@ -179,6 +271,27 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     ),
     Problem("forbidden", 403, "Not allowed with this token", "Ask for the scope that the operation needs."),
     Problem("member-suspended", 403, "The member is suspended", "Contact the hub's governance board."),
+    Problem(
+        "member-restricted",
+        403,
+        "The member may not do this in its state",
+        "`tocsin hub` says what the state is; the hub's board can change it.",
+    ),
+    Problem(
+        "membership-ended",
+        403,
+        "The membership has ended",
+        "Whoever wants to come back applies again.",
+    ),
+    Problem(
+        "decision-required",
+        403,
+        "Only the board can change this",
+        "Move it; `tocsin-hub board show` tells how.",
+    ),
+    Problem(
+        "board-absent", 404, "This hub has no board", "It is a sandbox, or its board is not founded yet."
+    ),
     Problem("not-found", 404, "Not found", "Check the address; what you may not see is not shown."),
     Problem("method-not-allowed", 405, "Method not allowed", "See the Allow header."),
     Problem(

@@ -73,11 +73,32 @@ DecisionMode = Literal["human", "automated", "mixed"]
 SignalKind = Literal["report", "sighting", "dispute", "retraction", "outcome"]
 """Events a member signs in this release."""
 
-HubKind = Literal["expiry", "snapshot"]
+HubKind = Literal["expiry", "snapshot", "release"]
 """Events the hub signs in this release."""
 
-EntryKind = Literal["report", "sighting", "dispute", "retraction", "outcome", "expiry", "snapshot"]
+HubKeyName = Literal["events", "token"]
+"""Keys of a hub that are changed with a time in which the old and the new one hold."""
+
+GovernanceKind = Literal["decision", "member-state", "key-change"]
+"""Log entries about power (`tocsin_schemas.chain`); their scope is `BOARD`, and no community's feed has them."""
+
+EntryKind = Literal[
+    "report",
+    "sighting",
+    "dispute",
+    "retraction",
+    "outcome",
+    "expiry",
+    "snapshot",
+    "release",
+    "decision",
+    "member-state",
+    "key-change",
+]
 """What a log entry says it is: how the hub counted the statement."""
+
+BOARD: Final = "board"
+"""The scope word of the governance chain's log entries. No community may take it."""
 
 Status = Literal["quarantined", "candidate", "corroborated", "human_confirmed", "disputed", "expired"]
 """Where an indicator stands; a pure fold over its statements (`tocsin_schemas.fold`)."""
@@ -91,16 +112,118 @@ Band = Literal["0", "1", "2", "3-5", "6+"]
 """Counts of independent reporters, coarse enough not to name anyone."""
 
 MemberClass = Literal["platform", "model_vendor", "model_host", "hotline", "partner", "observer", "peer_hub"]
-MemberState = Literal["active", "suspended"]
+MemberState = Literal[
+    "provisional",
+    "active",
+    "restricted",
+    "emergency_suspended",
+    "suspended",
+    "withdrawing",
+    "withdrawn",
+    "expelled",
+]
+"""Where a member stands (`tocsin_schemas.membership` says what each state means)."""
+
+ApplicationState = Literal[
+    "draft",
+    "submitted",
+    "vetting",
+    "info_requested",
+    "discussion",
+    "ballot",
+    "approved_pending_keys",
+    "rejected",
+    "lapsed",
+]
+"""Where an application stands before there is a member."""
+
+SeatClass = Literal["platform", "vendor", "independent"]
+Choice = Literal["yes", "no", "abstain"]
+DecisionType = Literal[
+    "member.admit",
+    "member.object",
+    "member.activate",
+    "member.extend",
+    "member.refuse",
+    "member.emergency_suspend",
+    "member.suspend",
+    "member.sanction",
+    "member.reinstate",
+    "member.expel",
+    "key.enrol",
+    "key.revoke",
+    "community.open",
+    "community.grant",
+    "policy.set",
+    "roster.set",
+    "peering.set",
+    "appeal.uphold",
+    "appeal.dismiss",
+    "agreement.record",
+]
+"""What a board can decide; nothing else changes membership, keys, communities or policy."""
+
+RecusalReason = Literal["control_group", "sponsor", "complainant", "tie", "declared", "suspended"]
+"""Why a seat has no vote on a decision. `tie`: a business tie with the subject within 24 months."""
+
+RemarkStance = Literal["support", "concern", "question", "answer"]
+RemarkTopic = Literal[
+    "identity",
+    "control_group",
+    "sponsors",
+    "abuse_policy",
+    "appeals",
+    "human_review",
+    "security",
+    "sanctions_screening",
+    "government_influence",
+    "conformance",
+    "agreement",
+    "rights",
+    "data_protection",
+    "evidence",
+    "proportionality",
+    "urgency",
+    "key_compromise",
+    "scope",
+    "procedure",
+]
+"""What a remark in a discussion is about; the words themselves stay in a document, named by its digest."""
+
+VettingItem = Literal[
+    "identity",
+    "domain_control",
+    "control_group",
+    "abuse_policy_public",
+    "appeal_works",
+    "human_review",
+    "security",
+    "sanctions_screening",
+    "government_independence",
+    "conformance",
+    "legal_agreement",
+    "sponsor_letters",
+    "rights_screen",
+]
+"""The vetting checklist; each item is checked by two people, each with a digest of the evidence."""
+
+VettingResult = Literal["pass", "fail"]
 
 Scope = Literal["signals:submit", "signals:read"]
 
 SIGNAL_KINDS: Final[tuple[str, ...]] = get_args(SignalKind)
+HUB_KEY_NAMES: Final[tuple[HubKeyName, ...]] = get_args(HubKeyName)
 HUB_KINDS: Final[frozenset[str]] = frozenset(get_args(HubKind))
+GOVERNANCE_KINDS: Final[frozenset[str]] = frozenset(get_args(GovernanceKind))
 ENTRY_KINDS: Final[tuple[str, ...]] = get_args(EntryKind)
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
+CHOICES: Final[tuple[Choice, ...]] = get_args(Choice)
+DECISION_TYPES: Final[tuple[DecisionType, ...]] = get_args(DecisionType)
+VETTING_ITEMS: Final[tuple[VettingItem, ...]] = get_args(VettingItem)
 
-LABEL_PACKS: Final[Mapping[str, frozenset[str]]] = {
+LabelPack = Literal["tc-ics@1", "ncii@1", "artefact@1", "behaviour@1", "test@1"]
+
+LABEL_PACKS: Final[Mapping[LabelPack, frozenset[str]]] = {
     # Tech Coalition industry classification: A prepubescent, B pubescent; 1 sex act, 2 lascivious exhibition.
     "tc-ics@1": frozenset({"A1", "A2", "B1", "B2"}),
     # Intimate images shared without consent; adults only.
@@ -111,7 +234,8 @@ LABEL_PACKS: Final[Mapping[str, frozenset[str]]] = {
     # Benign material for rehearsals and conformance runs; never acted upon.
     "test@1": frozenset({"benign_a", "benign_b"}),
 }
-"""Label packs in force: `namespace@version` to its codes. A pack is a closed list; only codes travel."""
+"""Label packs: `namespace@version` to its codes. A pack is a closed list; only codes travel. The policy says which are
+in force."""
 
 LABELS: Final[frozenset[str]] = frozenset(
     f"{pack}:{code}" for pack, codes in LABEL_PACKS.items() for code in codes

@@ -167,6 +167,7 @@ def test_no_log_entry_takes_a_raw_value() -> None:
     [
         {"expiry": {"day": "2026-11-21", "count": 1, "root": "0" * 64}},
         {"snapshot": {"type": "md5", "version": 1, "count": 1, "log_size": 1, "manifest": "0" * 64}},
+        {"release": {"seqs": [1]}},
     ],
 )
 def test_no_event_of_the_hub_takes_a_raw_value(event: dict[str, Any]) -> None:

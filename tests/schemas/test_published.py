@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.schemas.directory import SCHEMAS
 from tests.support import json_schemas, publish
+from tocsin.web.openapi import OPEN
 from tocsin_schemas import feed, signals
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.problems import REGISTRY, document
@@ -96,9 +97,10 @@ def test_every_object_is_closed_and_no_null_is_offered(name: str) -> None:
     assert "null" not in json.dumps(found)
 
 
-def test_free_text_is_offered_nowhere_in_a_signal() -> None:
+def test_free_text_is_offered_nowhere_in_a_signal_or_a_record_of_the_board() -> None:
     """A string is a word of a list, or spelled by a pattern."""
-    for name in (*signals.EVENTS, *(f"claims-{kind}" for kind in signals.EVENTS), "header", "claims-expiry"):
+    claims = [f"claims-{kind}" for kind in signals.EVENTS]
+    for name in (*signals.EVENTS, *claims, "header", "claims-expiry", *json_schemas.GOVERNANCE):
         for part in json_schemas.objects(schema(name)):
             if part.get("type") == "string":
                 assert part.keys() & {"enum", "const", "pattern"}, part
@@ -190,7 +192,8 @@ def test_every_operation_says_how_it_refuses_and_whom_it_serves() -> None:
         for operation in methods.values():
             default = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
             assert default == {"$ref": "#/components/schemas/Problem"}
-            assert ("security" in operation) == path.startswith("/v1/")
+            asks = path.startswith("/v1/") and not path.startswith(OPEN)
+            assert ("security" in operation) == asks
             assert "HTTPValidationError" not in json.dumps(operation)
 
 

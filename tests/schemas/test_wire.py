@@ -33,7 +33,11 @@ def test_every_label_belongs_to_a_pack_and_every_pack_has_a_version() -> None:
     assert all(len(label) <= 64 for label in vocabulary.LABELS)
     assert vocabulary.HUMAN_BASES < vocabulary.LIFTING_BASES < set(get_args(vocabulary.Basis))
     assert set(vocabulary.SIGNAL_KINDS) == set(signals.EVENTS)
-    assert set(vocabulary.ENTRY_KINDS) == {*vocabulary.SIGNAL_KINDS, *get_args(vocabulary.HubKind)}
+    assert set(vocabulary.ENTRY_KINDS) == {
+        *vocabulary.SIGNAL_KINDS,
+        *get_args(vocabulary.HubKind),
+        *vocabulary.GOVERNANCE_KINDS,
+    }
 
 
 # trust.md §6, in days.
@@ -187,6 +191,11 @@ def test_an_expiry_says_how_many_and_which() -> None:
     assert hub_events.expiry_root([3, 5]) != hub_events.expiry_root([5, 3])
     again = hub_events.compose_expiry(iss="x", aud="x", iat=1, day="x", seqs=[1])
     assert json.loads(raw)["jti"] != json.loads(again)["jti"]
+
+
+def test_a_release_says_which() -> None:
+    raw = hub_events.compose_release(iss="https://hub.example", aud="a", iat=1, seqs=(3, 5))
+    assert json.loads(raw)["events"] == {"urn:tocsin:event:v1:release": {"seqs": [3, 5]}}
 
 
 def test_nonces_are_random_and_long() -> None:

@@ -1,0 +1,293 @@
+"""What replaying the governance chain yields: members and their keys, communities, policy, roster, decisions.
+
+Values only; `tocsin_schemas.chain` makes them. Everything a hub does for or against a member follows from here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+from tocsin_schemas.decisions import Params
+from tocsin_schemas.envelope import AuthorKey
+from tocsin_schemas.governance import ClockBody, ClockRule
+from tocsin_schemas.jwk import public_key
+from tocsin_schemas.membership import (
+    ATTESTATION_SECONDS,
+    EFFECTS,
+    EMERGENCY_SECONDS,
+    FINAL,
+    KEYS_SECONDS,
+    PROVISIONAL_LEAST,
+    REAPPLY_SECONDS,
+    VACATING,
+    WATCH_SECONDS,
+    WITHDRAWAL_SECONDS,
+    Act,
+    Fact,
+    State,
+)
+from tocsin_schemas.policy import Policy
+from tocsin_schemas.roster import Roster, Seat
+from tocsin_schemas.tally import Result
+from tocsin_schemas.vocabulary import DecisionType, HubKeyName, MemberClass, SourceRestriction
+
+CLOCK_ACTS: Final[Mapping[ClockRule, tuple[State, Act]]] = {
+    "keys-lapsed": ("approved_pending_keys", "lapse"),
+    "provisional-complete": ("provisional", "complete"),
+    "emergency-lapsed": ("emergency_suspended", "lapse"),
+    "suspension-ended": ("suspended", "complete"),
+    "attestation-missed": ("active", "lapse"),
+    "withdrawal-complete": ("withdrawing", "complete"),
+}
+"""Each rule of the calendar: the state it ends, and the act of the machine it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStanding:
+    """A member's key: its public JWK, and when it is in force (Unix seconds)."""
+
+    jwk: Mapping[str, str]
+    not_before: int
+    not_after: int
+    revoked_at: int | None = None
+
+    def author(self, issuer: str) -> AuthorKey:
+        """The key as signatures are verified with it."""
+        return AuthorKey(public_key(self.jwk), issuer, self.not_before, self.not_after, self.revoked_at)
+
+
+class Absence(NamedTuple):
+    """From one record to another (its number), and since and until when (Unix seconds), a seat is vacant."""
+
+    record: int
+    since: int
+    ended: int | None = None
+    until: int | None = None
+
+    def after(self, record: int) -> bool:
+        """Whether it was on when `record` was the newest record."""
+        return self.record <= record and (self.ended is None or record < self.ended)
+
+    def at(self, when: int) -> bool:
+        """Whether it was on at `when`."""
+        return self.since <= when and (self.until is None or when < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStanding:
+    """Where one member, or one admitted applicant, stands.
+
+    `since` and `cause` are the time and the number of the record that brought it into `state`; `decided_by` the
+    decision, where one did. `communities` maps a slug to (read, write). `awaiting` are thumbprints of keys it has still
+    to prove. `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency
+    interrupted; `activated` whether it was ever active; `watch_until` the end of the watch after a suspension; `absent`
+    the last time in which its seat on the board, if it has one, fell vacant.
+    """
+
+    issuer: str
+    member_class: MemberClass
+    control_group: str
+    state: State
+    since: int
+    cause: int
+    sponsors: tuple[str, ...]
+    admitted_by: int
+    admitted_at: int
+    communities: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
+    keys: Mapping[str, KeyStanding] = field(default_factory=dict)
+    awaiting: frozenset[str] = frozenset()
+    decided_by: int | None = None
+    provisional_since: int | None = None
+    paused_at: int | None = None
+    extended: bool = False
+    objected: bool = False
+    activated: bool = False
+    before: State | None = None
+    sanctioned: bool = False
+    attested_at: int | None = None
+    attested_by: int | None = None
+    suspended_until: int | None = None
+    watch_until: int | None = None
+    absent: Absence | None = None
+
+    def facts(self, at: int) -> frozenset[Fact]:
+        """What its record establishes at `at` (Unix seconds), for `membership.step`."""
+        found: set[Fact] = {
+            "activated" if self.activated else "never_activated",
+            "sanctioned" if self.sanctioned else "not_sanctioned",
+        }
+        was: Mapping[State | None, Fact] = {
+            "provisional": "was_provisional",
+            "active": "was_active",
+            "restricted": "was_restricted",
+        }
+        if self.before in was:
+            found.add(was[self.before])
+        if self.provisional_since is not None and at >= self.provisional_since + PROVISIONAL_LEAST:
+            found.add("provisional_days")
+        if not self.objected:
+            found.add("no_objection")
+        if not self.extended:
+            found.add("not_extended")
+        if self.state == "rejected":
+            found.add("refused_as_member")
+        if at >= self.since + REAPPLY_SECONDS.get(self.state, 0):
+            found.add("cooled_down")
+        return frozenset(found)
+
+    def due_at(self, policy: Policy) -> tuple[ClockRule, int, int] | None:
+        """The rule of the calendar that its state is subject to, when it comes true, and the record it runs from."""
+        match self.state:
+            case "approved_pending_keys":
+                return "keys-lapsed", self.since + KEYS_SECONDS, self.cause
+            case "provisional" if not self.objected and self.provisional_since is not None:
+                waits = policy.provisional * (2 if self.extended else 1)
+                return "provisional-complete", self.provisional_since + waits, self.cause
+            case "emergency_suspended":
+                return "emergency-lapsed", self.since + EMERGENCY_SECONDS, self.cause
+            case "suspended" if self.suspended_until is not None:
+                return "suspension-ended", self.suspended_until, self.cause
+            case "active" if self.attested_at is not None and self.attested_by is not None:
+                return "attestation-missed", self.attested_at + ATTESTATION_SECONDS, self.attested_by
+            case "withdrawing":
+                return "withdrawal-complete", self.since + WITHDRAWAL_SECONDS, self.cause
+        return None
+
+
+class Opening(NamedTuple):
+    """What is remembered of each record for the ballots that open on it: its number, its time, and for how long votes
+    are taken by the policy in force then.
+    """
+
+    record: int
+    at: int
+    voting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision that was recorded: what it was about, how it ended, and who voted (their handles)."""
+
+    seq: int
+    type: DecisionType
+    subject: str
+    params: Params
+    digest: bytes
+    result: Result
+    record: int
+    at: int
+    voted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardState:
+    """Everything that `size` records say. `tip` is the digest of the last, `at` its time (Unix seconds).
+
+    `digests` maps every record's digest to what a ballot that opens on it needs. `refused`: applicants that a ballot
+    rejected, and when; `appealed`: decisions whose appeal has been decided; `acts`: (issuer, jti) of members' acts.
+    `hub_keys`: keys of the hub that were ever changed, the newest last.
+    """
+
+    size: int
+    tip: bytes
+    at: int
+    genesis: bytes
+    roster: Roster
+    policy: Policy
+    members: Mapping[str, MemberStanding] = field(default_factory=dict)
+    communities: Mapping[str, int] = field(default_factory=dict)
+    decisions: Mapping[int, Outcome] = field(default_factory=dict)
+    peerings: Mapping[str, str] = field(default_factory=dict)
+    agreements: Mapping[SourceRestriction, str] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    appealed: frozenset[int] = frozenset()
+    acts: frozenset[tuple[str, str]] = frozenset()
+    hub_keys: Mapping[HubKeyName, tuple[KeyStanding, ...]] = field(default_factory=dict)
+    digests: Mapping[bytes, Opening] = field(default_factory=dict, repr=False)
+
+    @property
+    def hub(self) -> str:
+        """The hub's issuer."""
+        return self.roster.origin
+
+    def due(self, now: int) -> list[ClockBody]:
+        """What the calendar says at `now` and no record says yet, in the order in which it came true."""
+        found = [
+            (when, issuer, rule, of)
+            for issuer, member in self.members.items()
+            if (rule_at := member.due_at(self.policy)) is not None
+            for rule, when, of in (rule_at,)
+            if when <= now
+        ]
+        return [ClockBody(rule=rule, issuer=issuer, of=of) for _, issuer, rule, of in sorted(found)]
+
+    def following(self, digest: bytes, at: int) -> "BoardState":
+        """The same, with one more record: its digest and its time."""
+        digests = {**self.digests, digest: Opening(self.size, at, self.policy.voting)}
+        return replace(self, size=self.size + 1, tip=digest, at=at, digests=digests)
+
+    def with_outcome(self, outcome: Outcome) -> "BoardState":
+        """The same, with one more decision."""
+        return replace(self, decisions={**self.decisions, outcome.seq: outcome})
+
+    def with_member(self, member: MemberStanding) -> "BoardState":
+        """The same, with `member` as it is now."""
+        return replace(self, members={**self.members, member.issuer: member})
+
+    def may_sponsor(self, applicant_group: str) -> list[MemberStanding]:
+        """Who may sponsor an applicant of that control group (ADR 0021).
+
+        Active members of other groups; while there are no two unrelated active members, provisional ones as well.
+        Nobody while the hub is being founded, that is without two unrelated members of either kind: an admission names
+        no sponsors then. One that finds only one owner beside its own waits for another.
+        """
+        for states in ({"active"}, {"active", "provisional"}):
+            found = [member for member in self.members.values() if member.state in states]
+            if len({member.control_group for member in found}) >= 2:
+                return [member for member in found if member.control_group != applicant_group]
+        return []
+
+    def seat_of(self, handle: str) -> Seat | None:
+        """The seat, of the board or the panel, that a person holds."""
+        everyone: Iterable[Seat] = (*self.roster.seats, *self.roster.panel)
+        return next((seat for seat in everyone if seat.handle == handle), None)
+
+
+def keys_live(state: State) -> bool:
+    """Whether a member in that state signs and logs in with its keys."""
+    return any(state == name and effects.keys == "live" for name, effects in EFFECTS.items())
+
+
+def moved(member: MemberStanding, target: State, record: int, at: int) -> MemberStanding:
+    """The member in its new state, with every clock that starts, stops or goes on there."""
+    was = member.state
+    if target == was:
+        return member
+    changed: dict[str, Any] = {"state": target, "since": at, "cause": record}
+    if "emergency_suspended" not in {was, target}:
+        # An emergency only interrupts: what was decided before it can still be appealed after it.
+        changed["decided_by"] = None
+    if was == "provisional":
+        changed["paused_at"] = at
+    if target == "provisional":
+        # Thirty provisional days are thirty days spent provisional.
+        started, paused = member.provisional_since, member.paused_at
+        changed["provisional_since"] = at if started is None or paused is None else started + at - paused
+        changed["paused_at"] = None
+    if target in FINAL:
+        changed["awaiting"] = frozenset()
+    if target == "emergency_suspended":
+        changed["before"] = was
+    if target in {"provisional", "active", "restricted"}:
+        changed["before"] = None
+    if target == "active":
+        changed |= {"activated": True, "sanctioned": False}
+        if was != "emergency_suspended":
+            changed |= {"attested_at": at, "attested_by": record}
+    if was == "suspended" and target in {"active", "provisional"}:
+        changed |= {"watch_until": at + WATCH_SECONDS, "suspended_until": None}
+    if target in VACATING and was not in VACATING:
+        changed["absent"] = Absence(record, at)
+    elif target not in VACATING and member.absent is not None and member.absent.until is None:
+        changed["absent"] = member.absent._replace(ended=record, until=at)
+    return replace(member, **changed)
