@@ -31,9 +31,9 @@ from pydantic import ValidationError
 
 from tocsin_client.statements import StatementRow
 from tocsin_client.trust import Trust
-from tocsin_schemas import envelope, ledger
+from tocsin_schemas import envelope, ledger, signals
 from tocsin_schemas.feed import Gone, Live, Record, parse_record
-from tocsin_schemas.hub_events import verify_hub_event
+from tocsin_schemas.hub_events import HubClaims, Release, verify_hub_event
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import Report
@@ -186,6 +186,12 @@ def _seq(line: bytes) -> int | None:
         return None
     seq = found.get("seq") if isinstance(found, dict) else None
     return seq if isinstance(seq, int) and not isinstance(seq, bool) and seq >= 0 else None
+
+
+def released(event: HubEvent) -> list[int]:
+    """The records that a verified `release` of the hub names."""
+    said = HubClaims.model_validate(signals.load_object(envelope.payload_of(event.jws), "payload")).event
+    return said.seqs if isinstance(said, Release) else []
 
 
 def _malformed(seq: int | None) -> Failure:

@@ -31,7 +31,7 @@ from tocsin_client.evidence import Finding, Inside
 from tocsin_client.log_source import CHECKPOINT, POLICY, LogSource
 from tocsin_client.log_store import LogStore, said_by
 from tocsin_schemas import ledger, merkle
-from tocsin_schemas.checkpoint import Checkpoint, Opened, log_origin, open_checkpoint
+from tocsin_schemas.checkpoint import Checkpoint, Opened, is_sandbox, log_origin, open_checkpoint
 from tocsin_schemas.merkle import Tile, TileTree
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.tlog_policy import LogPolicy, parse_policy
@@ -84,6 +84,11 @@ class View:
     def size(self) -> int:
         """How many entries it covers."""
         return self.checkpoint.size
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether it is the log of a sandbox, where no board decides."""
+        return is_sandbox(self.checkpoint.origin)
 
     def entries(self, first: int, last: int, *, tiles: bool = False) -> Iterator[tuple[int, bytes]]:
         """The entries `first` to `last` (both included; cut at the end of the view), in order.
@@ -207,10 +212,20 @@ class Log:
     ) -> None:
         self.source = source
         self.store = store
-        self.origin = log_origin(hub)
+        self._hub = hub
         self._clock = clock
         self._max_age = max_age
         self._pause = pause
+
+    @property
+    def origin(self) -> str:
+        """The name of the log: that of a sandbox only where the pinned policy knows no other.
+
+        Raises:
+            LogUnverified: as `policy`.
+        """
+        known = {log.verifier.name for log in self.policy().logs}
+        return log_origin(self._hub, sandbox=log_origin(self._hub) not in known)
 
     def policy(self) -> LogPolicy:
         """The pinned policy; the first time, the one that the source serves is pinned.
@@ -250,7 +265,8 @@ class Log:
         self.store.pin(policy)
 
     def _demand_ours(self, policy: LogPolicy) -> None:
-        if not any(log.verifier.name == self.origin for log in policy.logs):
+        ours = {log_origin(self._hub), log_origin(self._hub, sandbox=True)}
+        if not any(log.verifier.name in ours for log in policy.logs):
             raise LogUnverified("policy-malformed", "the policy names no key of this hub's log")
 
     def latest(self, at_least: int = 0) -> View:

@@ -2,6 +2,7 @@
 
     policy               the tlog-policy in force; it says whose checkpoints are believed
     checkpoint           the note that was accepted last; every later one must continue it
+    genesis              the digest of the board's first record, from which its decisions are replayed
     evidence/<finding>/  two notes that contradict each other (`tocsin_client.evidence`)
 
 A checkpoint takes the place of the one that it was compared with, under a lock, or not at all: of two processes that
@@ -12,6 +13,7 @@ Evidence is never overwritten and never removed, and needs nothing from this mac
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ from tocsin_schemas.problems import Refused
 from tocsin_schemas.tlog_policy import LogPolicy, parse_policy
 
 FOLDER: Final = "logs"
+_GENESIS: Final = re.compile(rb"[0-9a-f]{64}\n")
 
 
 class LogStore:
@@ -59,6 +62,27 @@ class LogStore:
         """Believe this policy from now on."""
         with self._locked():
             self._write("policy", policy.render())
+
+    def genesis(self) -> bytes | None:
+        """The pinned digest of the board's first record, 32 bytes; None before one was pinned.
+
+        Raises:
+            NotReady: when the file is damaged.
+        """
+        raw = self._read("genesis")
+        if raw is None:
+            return None
+        if not _GENESIS.fullmatch(raw):
+            raise NotReady(
+                f"{self.folder / 'genesis'} is not a digest",
+                "Pin it again: `tocsin board verify --genesis HASH`.",
+            )
+        return bytes.fromhex(raw.decode())
+
+    def pin_genesis(self, digest: bytes) -> None:
+        """Replay the board's decisions from this record on, and from no other."""
+        with self._locked():
+            self._write("genesis", digest.hex().encode() + b"\n")
 
     def kept(self) -> bytes | None:
         """The note accepted last, byte for byte; None before the first."""

@@ -5,13 +5,14 @@ One step of following; docs/signal-lifecycle.md uses the same numbers:
  2. Accept the log's newest checkpoint (the numbered steps of `tocsin_client.log`); it must continue the one by which
     this mirror was verified so far. The step ends where the checkpoint ends: what is recorded later waits.
  3. Fetch the directory and the policy; they must speak of this hub and community. Behind step 2, so that whoever signed
-    what the checkpoint covers is listed. Where a suspended member is active
-    again, what was withheld meanwhile is fetched once more.
+    what the checkpoint covers is listed. Where a member's state lets it be shown again, what was withheld is fetched
+    once more; what a member said that left long ago is dropped.
  4. Fetch a page behind the cursor, and the log entries it covers, each proved by the checkpoint.
  5. Verify it (the numbered steps of `tocsin_client.feed`).
  6. In one transaction: store what verified, tombstones and withheld records, carry out retractions (only by the
     statement's own author), drop what has expired, hold the hub's expiry events against it, move the cursor to the end
-    of what was covered, and keep the checkpoint. Then on to the next page, until the checkpoint's end.
+    of what was covered, and keep the checkpoint. What an event of the hub names as released is fetched once more
+    before. Then on to the next page, until the checkpoint's end.
 A record that does not verify stops the step with an error behind everything before it; with `keep_going` it is noted as
 refused and passed over. The process may die anywhere: the next step starts behind the last transaction.
 
@@ -25,14 +26,24 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from tocsin_client.clock import Clock, system_clock
-from tocsin_client.feed import Failure, FeedPage, Outcome, Part, check_part, parts, read_page
+from tocsin_client.feed import (
+    Failure,
+    FeedPage,
+    HubEvent,
+    Outcome,
+    Part,
+    check_part,
+    parts,
+    read_page,
+    released,
+)
 from tocsin_client.http import HubError
 from tocsin_client.log import Log, View
 from tocsin_client.log_source import LogSource
 from tocsin_client.log_store import LogStore
 from tocsin_client.mirror_store import START, Applied, Contradicted, MirrorStore
 from tocsin_client.pool import Crashed, Workers
-from tocsin_client.statements import StatementRow, foldable
+from tocsin_client.statements import StatementRow, foldable, freed, left_behind
 from tocsin_client.trust import Trust
 from tocsin_schemas.feed import SEGMENT, Directory
 from tocsin_schemas.fold import Standing, fold
@@ -180,10 +191,11 @@ class Mirror:
         # 2. The checkpoint.
         view = self._view(source, at_least)
         # 3. Whom to believe.
-        trust = self._revisit(source, view, step, keep_going, limit, workers)
+        trust = self._revisit(source, view, step, keep_going, limit)
         pages = self._pages(source, view, step.cursor, view.size - 1, limit)
         for batch in _verified(pages, trust, workers):
-            # 6. Kept.
+            # 6. Kept, what is released before what releases it: a process that dies in between looks again.
+            self._fetch_again(source, view, trust, self._released(batch), step, keep_going, limit)
             self._apply(batch, view, step, keep_going)
             if on_page is not None:
                 on_page(step)
@@ -206,26 +218,47 @@ class Mirror:
             raise HubError("directory-mismatch", "the directory is of another hub or community")
         return directory
 
-    def _revisit(
-        self, source: Source, view: View, step: Step, keep_going: bool, limit: int, workers: int
-    ) -> Trust:
-        """Step 3. When a member came back, records withheld because of its state are looked for again.
+    def _revisit(self, source: Source, view: View, step: Step, keep_going: bool, limit: int) -> Trust:
+        """Step 3. When a state changed that records were withheld for, they are looked for again.
 
         The directory is kept only afterwards, so a process that dies in between looks again.
         """
         directory = self._directory(source)
         trust = _trusted(directory)
-        span = self.store.withheld()
-        if span is not None and _suspended(self.store.directory()) - _suspended(directory):
-            pages = self._pages(source, view, span[0] - 1, span[1], limit)
-            for batch in _verified(pages, trust, workers):
+        absent = self.store.withheld()
+        if absent and (reasons := freed(self.store.directory(), directory)):
+            again = self.store.withheld(reasons)
+            self._fetch_again(source, view, trust, again, step, keep_going, limit)
+        self.store.remember(directory, source.policy())
+        if left := left_behind(directory, self._clock()):
+            step.absent += self.store.leave(left)
+        return trust
+
+    def _released(self, batch: "_Batch") -> list[int]:
+        """The records withheld here that the hub says it shows now."""
+        events = [item for item in batch.outcomes if isinstance(item, HubEvent) and item.kind == "release"]
+        named = {seq for event in events for seq in released(event)}
+        return [seq for seq in self.store.withheld() if seq in named] if named else []
+
+    def _fetch_again(
+        self,
+        source: Source,
+        view: View,
+        trust: Trust,
+        seqs: Sequence[int],
+        step: Step,
+        keep_going: bool,
+        limit: int,
+    ) -> None:
+        """Fetch records that were withheld, and put what verifies in their place."""
+        for first, last in _spans(seqs, limit):
+            pages = self._pages(source, view, first - 1, last, min(limit, last - first + 1))
+            for batch in _verified(pages, trust, 1):
                 failures = [item for item in batch.outcomes if isinstance(item, Failure)]
                 step.add(self.store.release(batch.outcomes, self._clock()))
                 step.refused += failures
                 if failures and (not keep_going or batch.end == batch.after):
                     raise VerificationFailed(failures[0])
-        self.store.remember(directory, source.policy())
-        return trust
 
     def _pages(self, source: Source, view: View, after: int, last: int, limit: int) -> Iterator[Part]:
         """Step 4: the parts of all pages from behind `after` to `last`, fetched as they are asked for."""
@@ -322,5 +355,15 @@ def _trusted(directory: Directory) -> Trust:
         raise HubError("answer-invalid", "a key in the hub's directory cannot be read") from None
 
 
-def _suspended(directory: Directory) -> set[str]:
-    return {member.issuer for member in directory.members if member.state != "active"}
+def _spans(seqs: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
+    """First and last of the spans to fetch for some sequence numbers: what lies close together is fetched at once."""
+    first: int | None = None
+    last = START
+    for seq in seqs:
+        if first is not None and seq - last > limit:
+            yield first, last
+            first = None
+        first = seq if first is None else first
+        last = seq
+    if first is not None:
+        yield first, last

@@ -56,3 +56,19 @@ UNION ALL SELECT DISTINCT seq, 'refused', '', 0, x'' FROM refused WHERE seq IS N
 ORDER BY seq
 """
 """What the mirror has of each log entry (`tocsin_client.mirror_store.Accounted`)."""
+
+RETRACTED: Final = """
+INSERT OR IGNORE INTO temp.going
+SELECT s.seq FROM statement r JOIN statement s ON s.id = r.target AND s.author = r.author
+WHERE r.kind = 'retraction' AND (r.seq > :after OR s.seq > :after)
+"""
+
+RETRACTED_IN_TIME: Final = """
+SELECT l.seq FROM statement r JOIN leaving l ON l.id = r.target AND l.author = r.author
+WHERE r.kind = 'retraction' AND r.seq > :after
+"""
+"""What the clock dropped before its retraction had arrived; both were recorded before it expired."""
+
+WITHHELD: Final = """
+SELECT seq FROM absent WHERE state = 'withheld' AND reason IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""

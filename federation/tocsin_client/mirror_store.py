@@ -5,8 +5,9 @@ whole pages and the cursor that fits them. Values that are dropped are overwritt
 number of the community there is exactly one row: a statement, a hub event, an absent record or a refused one.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final, Literal, NamedTuple, Self
 from tocsin_client.config import NotReady, private_folder
 from tocsin_client.expiries import unlike
 from tocsin_client.feed import Absent, Failure, HubEvent, Outcome, Verified
-from tocsin_client.mirror_schema import ACCOUNTED, SCHEMA, VERSION
+from tocsin_client.mirror_schema import ACCOUNTED, RETRACTED, RETRACTED_IN_TIME, SCHEMA, VERSION, WITHHELD
 from tocsin_client.statements import StatementRow
 from tocsin_schemas.feed import Directory
 from tocsin_schemas.indicators import Indicator
@@ -26,19 +27,6 @@ CACHE_KIB: Final = 65_536
 """Digests come in no order, so a large mirror is written all over."""
 START: Final = -1
 """The cursor of a mirror that has followed nothing yet."""
-
-_RETRACTED: Final = """
-INSERT OR IGNORE INTO temp.going
-SELECT s.seq FROM statement r JOIN statement s ON s.id = r.target AND s.author = r.author
-WHERE r.kind = 'retraction' AND (r.seq > :after OR s.seq > :after)
-"""
-
-
-_RETRACTED_IN_TIME: Final = """
-SELECT l.seq FROM statement r JOIN leaving l ON l.id = r.target AND l.author = r.author
-WHERE r.kind = 'retraction' AND r.seq > :after
-"""
-"""What the clock dropped before its retraction had arrived; both were recorded before it expired."""
 
 
 class Moved(Exception):
@@ -251,7 +239,7 @@ class MirrorStore:
         )
 
     def release(self, outcomes: Sequence[Outcome], now: int) -> Applied:
-        """Put verified statements in the place of records that were withheld before; everything else stays."""
+        """Put verified statements and tombstones in the place of records that were withheld; everything else stays."""
         released: list[Verified] = []
         with self._writing():
             for item in outcomes:
@@ -261,18 +249,33 @@ class MirrorStore:
                     )
                     if held.rowcount:
                         released.append(item)
+                elif isinstance(item, Absent):
+                    self._conn.execute(
+                        "UPDATE absent SET state = ?, reason = ? WHERE seq = ? AND state = 'withheld'",
+                        (item.state, item.reason, item.seq),
+                    )
             self._insert(released)
             retracted = self._retract(START)
             expired = self._expire(now)
         return Applied(len(released), -len(released), retracted, expired)
 
-    def withheld(self) -> tuple[int, int] | None:
-        """The first and the last sequence number withheld because of an author's state."""
-        found = self._conn.execute(
-            "SELECT min(seq), max(seq) FROM absent WHERE (state, reason) = ('withheld', 'state')"
-        )
-        first, last = found.fetchone()
-        return None if first is None else (first, last)
+    def withheld(self, reasons: Collection[str] = ("state", "tlp")) -> list[int]:
+        """The sequence numbers withheld for any of these reasons, ascending."""
+        return [seq for (seq,) in self._conn.execute(WITHHELD, (json.dumps(sorted(reasons)),))]
+
+    def leave(self, issuers: Sequence[str]) -> int:
+        """Drop what members said that left long ago, as the hub withholds it; how many statements.
+
+        Their retractions stay, for what is withdrawn stays so.
+        """
+        with self._writing():
+            self._conn.execute(
+                "INSERT INTO temp.going SELECT seq FROM statement"
+                " WHERE kind <> 'retraction' AND author IN (SELECT value FROM json_each(?))",
+                (json.dumps(issuers),),
+            )
+            self._conn.execute("INSERT INTO absent SELECT seq, 'withheld', 'state', NULL FROM temp.going")
+            return self._drop()
 
     def expire(self, now: int) -> int:
         """Drop what has expired at `now`; returns how many."""
@@ -291,13 +294,13 @@ class MirrorStore:
 
     def _retract(self, after: int) -> int:
         """Carry out the retractions behind `after`, each of its own author's statement."""
-        self._conn.execute(f"INSERT INTO temp.going {_RETRACTED_IN_TIME}", {"after": after})
+        self._conn.execute(f"INSERT INTO temp.going {RETRACTED_IN_TIME}", {"after": after})
         self._conn.execute(
             "UPDATE absent SET reason = 'retracted', expired_at = NULL WHERE seq IN (SELECT seq FROM temp.going)"
         )
         self._conn.execute("DELETE FROM leaving WHERE seq IN (SELECT seq FROM temp.going)")
         self._conn.execute("DELETE FROM temp.going")
-        self._conn.execute(_RETRACTED, {"after": after})
+        self._conn.execute(RETRACTED, {"after": after})
         self._conn.execute("INSERT INTO absent SELECT seq, 'gone', 'retracted', NULL FROM temp.going")
         return self._drop()
 

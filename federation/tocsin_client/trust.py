@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from tocsin_schemas.envelope import AuthorKey
-from tocsin_schemas.feed import Directory, MemberKey
+from tocsin_schemas.feed import Directory, DirectoryMember, MemberKey
 from tocsin_schemas.ledger import instant
+from tocsin_schemas.membership import EFFECTS
 from tocsin_schemas.problems import Refused
 
 
@@ -15,6 +16,7 @@ class Trust:
     """Whom a follower of one community believes: the keys of its directory (kid to key).
 
     `revoked` holds the instants of revocation apart, because step 8 compares them with the hub's time of recording too.
+    The keys of a member are dead from the day on which it came into a state that kills them.
     """
 
     community: str
@@ -31,8 +33,11 @@ class Trust:
         Raises:
             Refused: when a key in it is none.
         """
-        members = [(key, member.issuer) for member in directory.members for key in member.keys]
-        owned = [(_key(key, issuer), key.revoked_at) for key, issuer in members]
+        owned = [
+            (_key(key, member.issuer), _ended(key, member))
+            for member in directory.members
+            for key in member.keys
+        ]
         hubs = [_key(key, directory.hub) for key in directory.hub_keys]
         return cls(
             community=directory.community,
@@ -40,12 +45,20 @@ class Trust:
             hub=directory.hub,
             members={key.public.kid: key for key, _ in owned},
             hub_keys={key.public.kid: key for key in hubs},
-            revoked={key.public.kid: _instant(at) for key, at in owned if at is not None},
+            revoked={key.public.kid: at for key, at in owned if at is not None},
         )
 
 
 def _key(key: MemberKey, issuer: str) -> AuthorKey:
     return AuthorKey(key.public(), issuer, _instant(key.not_before), _instant(key.not_after))
+
+
+def _ended(key: MemberKey, member: DirectoryMember) -> int | None:
+    """From when on nothing can have been signed with a key: its revocation, or its member's state."""
+    ends = [] if key.revoked_at is None else [_instant(key.revoked_at)]
+    if EFFECTS[member.state].keys != "live":
+        ends.append(_instant(member.since))
+    return min(ends, default=None)
 
 
 def _instant(text: str) -> int:

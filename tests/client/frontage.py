@@ -53,6 +53,7 @@ def _me(simulator: Simulator) -> Me:
         issuer="https://pixel.example",
         client_id="cl_1",
         state="active",
+        since="2026-01-01T00:00:00Z",
         scopes=["signals:read"],
         communities=[view],
         signals_per_hour=100,

@@ -57,6 +57,8 @@ class Member:
         self.group = group
         self.key = SigningKey.generate()
         self.state: MemberState = "active"
+        self.since = FAR
+        self.activated = True
         self.not_before = 0
         self.not_after = FAR
         self.revoked_at: int | None = None
@@ -67,7 +69,8 @@ class Member:
             member_class="platform",
             control_group=self.group,
             state=self.state,
-            since=rfc3339(0),
+            since=rfc3339(self.since),
+            activated=self.activated,
             may_write=True,
             keys=[
                 MemberKey(
@@ -178,6 +181,13 @@ class Simulator:
             seqs=seqs,
         )
         return self.enter(envelope.sign(payload, key or self.key), "expiry", None)
+
+    def release(self, *seqs: int) -> int:
+        """The hub shows these from now on."""
+        payload = hub_events.compose_release(
+            iss=self.hub, aud=self.audience(self.community), iat=self.clock(), seqs=seqs
+        )
+        return self.enter(envelope.sign(payload, self.key), "release", None)
 
     def gone(self, name: str = "forum", reason: str = "expired") -> int:
         """A tombstone in the place of a report."""

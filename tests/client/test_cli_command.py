@@ -28,10 +28,11 @@ class TestCommand:
                 yield path
 
         paths = list(walk(cli, ()))
-        assert len(paths) == 23
+        assert len(paths) == 42
         for path in paths:
             text = CliRunner().invoke(cli, [*path, "--help"]).output
             assert "Usage:" in text
+            assert "\\b" not in text, path
             if path != ("completion",):
                 assert "--json" in text, path
                 assert "--home" in text, path

@@ -92,7 +92,7 @@ class TestHonestHub:
 
     def test_trust_shows_what_was_pinned(self, here: Terminal, town: LiveHub) -> None:
         row = here.row("log", "trust")
-        assert row["policy"].startswith(f"log {log_origin(town.issuer)}+")
+        assert row["policy"].startswith(f"log {log_origin(town.issuer, sandbox=True)}+")
         assert (row["served_is_the_same"], row["evidence"]) == (True, [])
         assert "quorum none" in here.run("log", "trust").stdout
         assert here.row("log", "trust", "--served")["served_is_the_same"] is None
@@ -109,7 +109,9 @@ class TestHonestHub:
             "--client-id",
             profile["client_id"],
         )
-        assert here.row(*words, "--key", profile["key"])["log"][0].startswith(log_origin(town.issuer) + "+")
+        assert here.row(*words, "--key", profile["key"])["log"][0].startswith(
+            log_origin(town.issuer, sandbox=True) + "+"
+        )
 
     def test_help_teaches(self, here: Terminal) -> None:
         assert "signed promise" in here.run("log", "--help").stdout

@@ -11,18 +11,19 @@ import pytest
 
 from tests.client.pictures import landscape, save
 from tests.client.terminal import REPORT, Terminal
-from tests.support.hub import LiveHub, command
+from tests.support.forks import run
+from tests.support.hub import LiveHub
 
 
 @pytest.fixture
 def make(town: LiveHub):
     """Make snapshots of what has changed; the hub does so by itself once a minute."""
 
-    def run() -> None:
+    def make_them() -> None:
         env = {**town.env, "TOCSIN_ISSUER": town.issuer}
-        subprocess.run([command(), "run-job", "feed.snapshot"], env=env, check=True, capture_output=True)
+        run("tocsin-hub", ["run-job", "feed.snapshot"], env).check_returncode()
 
-    return run
+    return make_them
 
 
 def report(here: Terminal, picture: Path) -> None:

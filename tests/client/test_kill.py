@@ -4,8 +4,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from tests.client.simulator import DAY, report, sha256
 from tests.support.databases import Databases
+from tests.support.forks import Forked, started
 from tests.support.hub import LiveHub, in_own_process
 from tocsin_client.audit import audit
 from tocsin_client.config import Home, Profile
@@ -75,7 +74,6 @@ def contents(mirror: Mirror) -> object:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unmeasured")
 def test_a_follower_killed_twenty_times(databases: Databases, tmp_path: Path) -> None:
     rng = random.Random(2)
     folder = tmp_path / "hub"
@@ -102,13 +100,12 @@ def test_a_follower_killed_twenty_times(databases: Databases, tmp_path: Path) ->
             cursors = [-1]
             for _ in range(KILLS):
                 follower = start(home)
-                assert follower.stdout is not None
                 for _ in range(rng.randint(0, 4)):
                     next(follower.stdout)
                 time.sleep(rng.uniform(0.0, 0.03))
                 follower.kill()
-                output, errors = follower.communicate()
-                assert follower.returncode == -signal.SIGKILL, (output, errors)
+                output = follower.communicate()
+                assert follower.returncode == -signal.SIGKILL, (output, errors(home))
                 cursor, seqs = places(path)
                 assert seqs == [seq for seq in everything if seq <= cursor], (
                     "whole pages, none lost, none twice"
@@ -119,8 +116,8 @@ def test_a_follower_killed_twenty_times(databases: Databases, tmp_path: Path) ->
             assert cursors[-1] < expected, "it was not done before the last kill"
 
             follower = start(home)
-            output, errors = follower.communicate(timeout=120)
-            assert (follower.returncode, output.splitlines()[-1]) == (0, "done"), errors
+            output = follower.communicate(timeout=120)
+            assert (follower.returncode, output.splitlines()[-1:]) == (0, ["done"]), errors(home)
             assert places(path) == (expected, everything)
             with Mirror.open(path, hub.issuer, SLUG) as killed:
                 assert contents(killed) == contents(whole)
@@ -135,15 +132,12 @@ def write(path: Path, jwk: dict[str, str]) -> Path:
     return path
 
 
-def start(home: Home) -> "subprocess.Popen[str]":
-    follower = subprocess.Popen(
-        [sys.executable, "-m", "tests.client.follower", str(home.config), str(LIMIT)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        cwd=Path(__file__).parents[2],
-    )
-    assert follower.stdout is not None
+def start(home: Home) -> Forked:
+    with (home.config / "errors").open("a") as errors:
+        follower = started("tests.client.follower", [str(home.config), str(LIMIT)], os.environ, errors)
     assert next(follower.stdout) == "following\n"
     return follower
+
+
+def errors(home: Home) -> str:
+    return (home.config / "errors").read_text()

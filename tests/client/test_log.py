@@ -13,7 +13,7 @@ from tocsin_client.log import LOOKS, MAX_AGE, PATIENCE, Log, LogUnverified
 from tocsin_client.log_source import FolderLog
 from tocsin_client.log_store import LogStore
 from tocsin_schemas import ledger, merkle
-from tocsin_schemas.checkpoint import log_origin, sign_checkpoint
+from tocsin_schemas.checkpoint import is_sandbox, log_origin, sign_checkpoint
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.notes import NoteSigner
 from tocsin_schemas.tlog_policy import Log as KnownLog
@@ -369,3 +369,6 @@ class TestFolder:
 def test_the_origin_is_the_hubs_address() -> None:
     assert log_origin("https://hub.example") == "hub.example/log"
     assert log_origin("http://127.0.0.1:8000") == "127.0.0.1:8000/log"
+    assert log_origin("https://hub.example", sandbox=True) == "hub.example/sandbox/log"
+    assert is_sandbox(log_origin("https://hub.example", sandbox=True))
+    assert not is_sandbox(log_origin("https://sandbox"))

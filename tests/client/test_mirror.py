@@ -334,7 +334,7 @@ class TestFile:
     def test_an_empty_page_can_be_applied(self, mirror: Mirror) -> None:
         assert mirror.store.apply([], START, 5, 0, b"") == Applied()
         assert mirror.store.cursor == 5
-        assert mirror.store.withheld() is None
+        assert mirror.store.withheld() == []
 
 
 def test_other_indicator_types_are_kept_apart(

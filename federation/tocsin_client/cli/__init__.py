@@ -15,7 +15,20 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from tocsin_client.cli import completion, follow, hashes, identity, log, snapshot, speak, submission
+from tocsin_client.board.verify import BoardUnverified
+from tocsin_client.cli import (
+    board,
+    completion,
+    follow,
+    hashes,
+    hub,
+    identity,
+    log,
+    member,
+    snapshot,
+    speak,
+    submission,
+)
 from tocsin_client.config import NotReady
 from tocsin_client.http import HubError
 from tocsin_client.log import PASSING, LogUnverified
@@ -49,7 +62,7 @@ class Tocsin(click.Group):
             code = NOT_READY
         except (
             click.ClickException, click.Abort, NotReady, Refused, HubError, LogUnverified, SnapshotUnverified,
-            VerificationFailed, Moved, OSError, sqlite3.Error,
+            VerificationFailed, BoardUnverified, Moved, OSError, sqlite3.Error,
         ) as error:  # fmt: skip
             code, name, what, next_step = _explain(error)
             if "--json" in words:
@@ -72,6 +85,9 @@ def _explain(error: Exception) -> Failed:
         return HUB_FAILED, error.failure.code, f"does not verify: {error}", advice
     if isinstance(error, LogUnverified):
         return HUB_FAILED, error.code, f"the log does not prove it: {error.reason}", _advice(error)
+    if isinstance(error, BoardUnverified):
+        advice = "Keep what was read (`--save FOLDER`), and ask the board and other members what they see."
+        return HUB_FAILED, error.code, f"the decisions do not verify: {error.reason}", advice
     if isinstance(error, SnapshotUnverified):
         advice = (
             "Fetch it again: `tocsin snapshot get TYPE`. If it stays, tell the operator and other members."
@@ -116,7 +132,10 @@ def _explain_hub(error: HubError) -> Failed:
     where = f"{error.field}: " if error.field else ""
     request = f" (request {error.request_id})" if error.request_id else ""
     what = f"the hub says {error.code}: {where}{error.detail}{request}" if error.status else error.detail
-    next_step = error.help or "Tell the hub's operator what you did and the request's id."
+    known = REGISTRY.get(error.code)
+    next_step = error.help or (
+        known.help if known else "Tell the hub's operator what you did and the request's id."
+    )
     if error.retry_after is not None:
         next_step = f"Wait {error.retry_after:.0f} s. {next_step}"
     return code, error.code, what, next_step
@@ -162,9 +181,20 @@ def cli() -> None:
     """
 
 
-for _module in (identity, hashes, speak, submission, follow, snapshot, log, completion):
+def _lay_out(command: click.Command) -> None:
+    r"""Keep the lines of a help text where it says so.
+
+    Docstrings here are raw: their `\b` is two characters, and click looks for the one.
+    """
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _lay_out(below)
+
+
+for _module in (identity, hub, hashes, speak, submission, follow, snapshot, log, board, member, completion):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
+_lay_out(cli)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import click
 
 from tocsin_client.cli.console import Console, command
 from tocsin_client.cli.log_access import policy_in
+from tocsin_client.cli.rotation import KEY_COMMANDS
 from tocsin_client.config import NotReady, Profile, load_key, new_key
 from tocsin_client.http import base_url
 from tocsin_client.log import Log
@@ -19,7 +20,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group("keys")
 def keys() -> None:
-    """Make and show your signing key. The private part never leaves this machine."""
+    """Make, show and change your signing keys. The private part never leaves this machine."""
 
 
 @command("new")
@@ -28,14 +29,14 @@ def keys() -> None:
     "--out", type=_FILE, help="Where to keep it; by default in your keys folder, named by its thumbprint."
 )
 def keys_new(console: Console, alg: KeyAlg, out: Path | None) -> None:
-    r"""Make a key, and print its public part for the hub's operator.
+    r"""Make a key, and print its public part.
 
     \b
     Example:
       tocsin keys new > public.jwk
     """
     key, path = new_key(alg, out, console.home.keys)
-    console.note(f"Private key kept in {path}. Send the public part below to the hub's operator.")
+    console.note(f"Private key kept in {path}. Its public part is all that anybody else needs.")
     jwk = key.public.jwk()
     console.result({"path": str(path), "jwk": jwk}, json.dumps(jwk, indent=2))
 
@@ -49,8 +50,8 @@ def keys_show(console: Console, file: Path | None) -> None:
     console.result({"path": str(path), "jwk": jwk}, json.dumps(jwk, indent=2))
 
 
-keys.add_command(keys_new)
-keys.add_command(keys_show)
+for _command in (keys_new, keys_show, *KEY_COMMANDS):
+    keys.add_command(_command)
 
 
 @command("login")

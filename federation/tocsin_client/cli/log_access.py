@@ -37,12 +37,18 @@ def offline_option(function: Any) -> Any:
     )(function)
 
 
+def whereabouts(console: Console, hub: str | None) -> tuple[str, Path | None]:
+    """The address of the hub to look at, and its private CA: of the one named, or the profile's."""
+    if hub is not None:
+        return base_url(hub), None
+    profile = console.home.load()
+    return profile.hub, profile.ca
+
+
 @contextmanager
 def opened(console: Console, hub: str | None, offline: str | None = None) -> Iterator[Log]:
     """The log to look at: the profile's hub's or another's, there or in a copy."""
-    profile = console.home.load() if hub is None else None
-    address = base_url(hub) if hub is not None else profile.hub if profile is not None else ""
-    ca = None if profile is None else profile.ca
+    address, ca = whereabouts(console, hub)
     store = console.log_store(address)
     with ExitStack() as stack:
         if offline is None:
@@ -82,6 +88,7 @@ def checkpoint_data(view: View) -> dict[str, Any]:
     """A view's checkpoint, for `--json`."""
     return {
         "origin": view.checkpoint.origin,
+        "sandbox": view.sandbox,
         "size": view.size,
         "root": view.checkpoint.root.hex(),
         "cosigned": [{"name": item.name, "at": rfc3339(item.time)} for item in view.cosigned],
@@ -93,7 +100,8 @@ def headline(view: View) -> str:
     """A view's checkpoint in one line."""
     names = sorted({item.name for item in view.cosigned})
     cosigned = f", cosigned by {', '.join(names)}" if names else ", cosigned by nobody"
-    return f"{view.checkpoint.origin}: {view.size:,} entries{cosigned}."
+    sandbox = " A sandbox: no board decides there." if view.sandbox else ""
+    return f"{view.checkpoint.origin}: {view.size:,} entries{cosigned}.{sandbox}"
 
 
 def age_of_copy(view: View) -> str | None:

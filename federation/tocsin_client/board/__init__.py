@@ -1,0 +1,1 @@
+"""The board's published decisions: fetched, verified and explained, and a seat's own ballot."""

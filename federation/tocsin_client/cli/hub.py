@@ -1,0 +1,55 @@
+"""`tocsin hub`: where this member stands with its hub, in plain words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tocsin_client.cli.console import Console, command
+from tocsin_client.log import Log
+from tocsin_schemas.checkpoint import is_sandbox
+from tocsin_schemas.feed import CommunityView
+from tocsin_schemas.vocabulary import MemberState
+
+IN_PLAIN_WORDS: Final[Mapping[MemberState, str]] = {
+    "provisional": "You are a provisional member. What you report is shown to nobody until an active member of"
+    " another owner reports the same, and does not count before you are active. You are given TLP clear and green.",
+    "active": "You are an active member: you read, report and are counted.",
+    "restricted": "You are restricted: you read everything, your reports stand, and you submit nothing new. If your"
+    " yearly attestation is overdue, give it; else the board has to lift this.",
+    "emergency_suspended": "Duty officers have suspended you, for 72 hours at most unless the board confirms it. What"
+    " you reported in the last 30 days does not count meanwhile, and nothing is given to you.",
+    "suspended": "The board has suspended you. Nothing that you said counts, and nothing is given to you.",
+    "withdrawing": "You are withdrawing: you read for 30 days more, your reports stand until then, and you submit"
+    " nothing new.",
+    "withdrawn": "You have left this hub. What you reported is no longer counted.",
+    "expelled": "You were expelled from this hub. What you reported is no longer counted.",
+}
+
+
+@command("hub")
+def hub(console: Console) -> None:
+    r"""Say where you stand with the hub: your state, your communities, what is left of your cap.
+
+    \b
+    Example:
+      tocsin hub
+    """
+    profile = console.home.load()
+    with console.client(profile) as client:
+        me = client.me()
+        sandbox = is_sandbox(Log(client.log, console.log_store(profile.hub), profile.hub).origin)
+    lines = [
+        f"{profile.hub} knows you as {me.issuer}: {me.state.replace('_', ' ')} since {me.since}.",
+        IN_PLAIN_WORDS[me.state],
+        *(f"  {view.community}: {_rights(view)}" for view in me.communities),
+        f"{me.signals_left:,} of {me.signals_per_hour:,} signals are left in this hour.",
+    ]
+    if sandbox:
+        lines.append("This hub is a sandbox: no board decides there, and nothing in it is in earnest.")
+    console.result({"hub": profile.hub, "sandbox": sandbox, **me.model_dump()}, "\n".join(lines))
+
+
+def _rights(view: CommunityView) -> str:
+    return " and ".join(word for word, may in (("read", view.may_read), ("write", view.may_write)) if may)
+
+
+COMMANDS: Final = (hub,)
