@@ -59,13 +59,14 @@ def database(database_url: str, clock: MovableClock) -> Iterator[Database]:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    """A hub's settings on that database. Batches stay in this process, where the clock can be moved."""
+    """A sandbox's settings on that database. Batches stay in this process, where the clock can be moved."""
     return Settings(
         issuer=ISSUER,
         data_dir=tmp_path / "data",
         database_url=SecretStr(database_url),
         ingest_processes=0,
         run_jobs=False,
+        sandbox=True,
     )
 
 
@@ -82,6 +83,15 @@ def live_hub(database_url: str, tmp_path: Path) -> Iterator[LiveHub]:
     data_dir = tmp_path / "live"
     data_dir.mkdir(mode=0o700)
     with in_own_process(database_url, data_dir) as running_hub:
+        yield running_hub
+
+
+@pytest.fixture
+def working_hub(database_url: str, tmp_path: Path) -> Iterator[LiveHub]:
+    """The same with two processes for large batches."""
+    data_dir = tmp_path / "live"
+    data_dir.mkdir(mode=0o700)
+    with in_own_process(database_url, data_dir, ingest_processes="2") as running_hub:
         yield running_hub
 
 

@@ -29,9 +29,11 @@ def test_keys_are_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
     assert made.events.public == again.events.public == loaded.events.public
     assert made.witness_pq.kid == again.witness_pq.kid == loaded.witness_pq.kid
     # One key for one thing.
-    assert len({key.public.kid for key in (made.token, made.events, made.log, made.witness)}) == 4
+    own = (made.token, made.events, made.log, made.witness, made.console)
+    assert len({key.public.kid for key in own}) == 5
     folder = tmp_path / "data" / "keys"
     assert sorted(file.name for file in folder.iterdir()) == [
+        "console.jwk",
         "events.jwk",
         "log.jwk",
         "token.jwk",
@@ -77,7 +79,10 @@ COSIGNER = AkpKey.generate()
 def test_keys_may_be_given(tmp_path: Path) -> None:
     file = tmp_path / "events.jwk"
     file.write_text(json.dumps(EVENTS.jwk()))
-    others = {name: SecretStr(json.dumps(SigningKey.generate().jwk())) for name in ("log_key", "witness_key")}
+    others = {
+        name: SecretStr(json.dumps(SigningKey.generate().jwk()))
+        for name in ("log_key", "witness_key", "console_key")
+    }
     given = settings(
         tmp_path,
         token_key=SecretStr(json.dumps(TOKEN.jwk())),

@@ -4,12 +4,16 @@ Everything is made here and handed down; nothing is imported as a global. Routes
 
     settings, database    what the hub is set up with
     members, oauth        tocsin.members
+    accounts              tocsin.accounts, for tocsin.web.console
+    chamber               tocsin.governance: the board's proceedings
     authenticate          access token to Actor, for tocsin.web.auth
     at_head               whether the schema is this version's, for tocsin.web.health
+    board                 tocsin.governance: the chain of what was decided
     ledger, watch         tocsin.ledger: the log, and waiting for it to grow
     alarms, halted        what keeps the log from growing, for tocsin.web.health and submission
     witness               tocsin.witnessing
     signals, ingest       tocsin.signals
+    simulate              what another policy would do, for the console
     means                 what the jobs work with, for tocsin.jobs
 """
 
@@ -22,19 +26,30 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from tocsin import keys, migrations
+from tocsin.accounts import pages as accounts_pages
+from tocsin.accounts.service import open_accounts
 from tocsin.config import Settings
 from tocsin.db import Clock, Database, system_clock
+from tocsin.governance import pages as governance_pages
+from tocsin.governance import routes as governance_routes
+from tocsin.governance.service import startup as governance
+from tocsin.governance.service.context import open_chamber
+from tocsin.governance.service.seating import seats
 from tocsin.jobs.service import Means
 from tocsin.ledger import pages as ledger_pages
 from tocsin.ledger import routes as ledger_routes
 from tocsin.ledger import service as ledger_service
 from tocsin.ledger.watch import Watch
 from tocsin.members import routes as members_routes
+from tocsin.members import service as members_service
 from tocsin.members.oauth import TOKEN_PATH, OAuth
 from tocsin.members.service import Access
+from tocsin.signals import pages as signals_pages
 from tocsin.signals import routes as signals_routes
 from tocsin.signals.pool import IngestPool
 from tocsin.signals.service.context import open_context
+from tocsin.signals.service.reach import reach
+from tocsin.signals.service.simulate import simulate
 from tocsin.web import health, html, problems
 from tocsin.web.middleware import Edge
 from tocsin.web.openapi import Documented
@@ -52,11 +67,13 @@ added, none is removed or changes its meaning.
 TAGS = [
     {"name": "signals", "description": "Submit, follow, look up."},
     {"name": "members", "description": "Who is in a community."},
+    {"name": "board", "description": "What the board decides. What is published needs no authentication."},
     {"name": "log", "description": "The public, append-only log. No authentication: it holds no values."},
     {
         "name": "witness",
         "description": "Cosigning the logs of others. No authentication: what counts is the log's signature.",
     },
+    {"name": "applications", "description": "Applying for membership. No account is needed."},
     {"name": "oauth", "description": "Tokens and discovery."},
     {"name": "health", "description": "For the operator."},
 ]
@@ -66,7 +83,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     """The hub as an ASGI application. Its database must be migrated, and its keys made.
 
     Raises:
-        Misconfigured: when the hub's keys are missing or unfit. When it starts: as `ledger.start`, and it does not.
+        Misconfigured: when the hub's keys are missing or unfit. When it starts: as
+            `ledger.start` and `governance.start`, and it does not.
     """
     hub_keys = keys.load(settings)
     context = open_context(settings, clock)
@@ -78,7 +96,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await to_thread.run_sync(members_service.hub_keys.demand_fit, database, hub_keys)
         await to_thread.run_sync(ledger_service.start, ledger)
+        await to_thread.run_sync(governance.start, context.board, ledger)
         ingest.start()
         yield
         await watch.close()
@@ -86,7 +106,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         database.dispose()
 
     app = Documented(
-        models=signals_routes.SCHEMAS,
+        models=(*signals_routes.SCHEMAS, *governance_routes.SCHEMAS),
         token_url=settings.issuer + TOKEN_PATH,
         title="Tocsin hub",
         version=version("tocsin"),
@@ -103,24 +123,33 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     app.state.database = database
     app.state.members = context.members
     app.state.oauth = oauth
+    chamber = open_chamber(database, context.board, settings.issuer, reach(context))
+    app.state.accounts = open_accounts(settings, database, hub_keys, seats=seats(chamber))
+    app.state.chamber = chamber
     app.state.authenticate = oauth.authenticate
     app.state.at_head = partial(migrations.at_head, database)
     app.state.ledger = ledger
+    app.state.board = context.board
     app.state.alarms = partial(ledger_service.alarms, ledger)
     app.state.halted = ledger.witnesses.halted
     app.state.watch = watch
     app.state.witness = open_witness(settings, database, hub_keys, ledger.origin)
     app.state.signals = context
     app.state.ingest = ingest
-    app.state.means = Means(context, ledger, hub_keys)
+    app.state.simulate = partial(simulate, context)
+    app.state.means = Means(context, chamber, ledger, hub_keys)
 
     problems.install(app)
     app.add_middleware(Edge, https=settings.issuer.startswith("https:"))
     app.include_router(health.router)
     app.include_router(members_routes.router)
+    app.include_router(governance_routes.router)
     app.include_router(signals_routes.router)
+    app.include_router(signals_pages.router)
     app.include_router(ledger_routes.router)
     app.include_router(ledger_pages.router)
     app.include_router(html.router)
+    app.include_router(accounts_pages.router)
+    app.include_router(governance_pages.router)
     app.include_router(witnessing_routes.router)
     return app

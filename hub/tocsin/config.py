@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     """Private JWK (ML-DSA-44, RFC 9964) that does the same; likewise."""
     witness_pq_key_file: Path | None = None
     """A file that holds it instead."""
+    console_key: SecretStr | None = None
+    """Private JWK (Ed25519) from which the console derives its secrets: seeds of one-time codes are sealed with it."""
+    console_key_file: Path | None = None
+    """A file that holds it instead."""
     witness_policy_file: Path | None = None
     """A C2SP tlog-policy: the witnesses that are to cosign this hub's log, and the quorum; without it, none."""
     witness_timeout: Annotated[float, Field(gt=0, le=30)] = 1.0
@@ -66,6 +70,14 @@ class Settings(BaseSettings):
     s3_secret_access_key: SecretStr | None = None
     s3_secret_access_key_file: Path | None = None
     """A file that holds it instead."""
+    oidc_issuer: str | None = None
+    """Issuer URL of the OpenID provider at which people may sign in to the console; without it, nowhere else."""
+    oidc_client_id: str | None = None
+    """What that provider calls this hub."""
+    oidc_client_secret: SecretStr | None = None
+    """The secret it gave; without it, a public client, which PKCE alone protects."""
+    oidc_client_secret_file: Path | None = None
+    """A file that holds it instead."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     ingest_processes: Annotated[int, Field(ge=0, le=256)] = (os.cpu_count() or 1) + 1
@@ -74,6 +86,8 @@ class Settings(BaseSettings):
     """Run the periodic jobs in the serving process; switch off where `tocsin-hub work` runs beside it."""
     read_only: bool = False
     """Refuse every write: for maintenance and for replicas."""
+    sandbox: bool = False
+    """A hub for trials: no board decides here, the operator does, and every page and checkpoint says so."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")
@@ -86,6 +100,11 @@ class Settings(BaseSettings):
         endpoint = urlsplit(self.s3_endpoint or "https://")
         if endpoint.scheme != "https" and (endpoint.scheme != "http" or endpoint.hostname not in LOOPBACK):
             raise ValueError("s3_endpoint must be https; plain http is for loopback hosts only")
+        provider = urlsplit(self.oidc_issuer or "https://")
+        if provider.scheme != "https" and (provider.scheme != "http" or provider.hostname not in LOOPBACK):
+            raise ValueError("oidc_issuer must be https; plain http is for loopback hosts only")
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("set oidc_issuer and oidc_client_id, or neither")
         if f"{self.feed_location()}/".startswith(f"{self.log_location()}/"):
             raise ValueError("log_store is public and feed_store is not: it cannot lie in there")
         for name in (
@@ -95,6 +114,8 @@ class Settings(BaseSettings):
             "log_key",
             "witness_key",
             "witness_pq_key",
+            "console_key",
+            "oidc_client_secret",
             "s3_secret_access_key",
         ):
             if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
@@ -114,6 +135,12 @@ class Settings(BaseSettings):
         if self.s3_secret_access_key_file is not None:
             return self.s3_secret_access_key_file.read_text().strip()
         return None if self.s3_secret_access_key is None else self.s3_secret_access_key.get_secret_value()
+
+    def oidc_secret(self) -> str | None:
+        """The secret of this hub at the OpenID provider, if it has one."""
+        if self.oidc_client_secret_file is not None:
+            return self.oidc_client_secret_file.read_text().strip()
+        return None if self.oidc_client_secret is None else self.oidc_client_secret.get_secret_value()
 
     def database(self) -> str:
         """The database URL in force."""

@@ -43,13 +43,14 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """One request to send. `limit` is the largest answer in bytes that is read."""
+    """One request to send. `limit` is the largest answer in bytes that is read; `authorization` is that header."""
 
     method: Literal["GET", "POST"]
     url: str
     limit: int
     body: bytes = b""
     media_type: str = "text/plain; charset=utf-8"
+    authorization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,8 @@ async def _one(conversation: Conversation[_T], send: Send, seconds: float) -> _T
 
 async def _send(client: httpx2.AsyncClient, request: Outbound) -> Answer:
     headers = {"Content-Type": request.media_type} if request.method == "POST" else {}
+    if request.authorization is not None:
+        headers["Authorization"] = request.authorization
     built = client.build_request(
         request.method,
         request.url,

@@ -15,8 +15,10 @@ from tocsin.config import Settings
 from tocsin.errors import Misconfigured, Refused
 from tocsin_schemas.akp import AkpKey
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.vocabulary import HubKeyName
 
 DIRECTORY: Final = "keys"
+_NEXT: Final = "{}.next"
 _OTHERS: Final = 0o077
 Alg = Literal["ES256", "Ed25519", "ML-DSA-44"]
 KEYS: Final[Mapping[str, Alg]] = {
@@ -25,6 +27,7 @@ KEYS: Final[Mapping[str, Alg]] = {
     "log": "Ed25519",
     "witness": "Ed25519",
     "witness_pq": "ML-DSA-44",
+    "console": "Ed25519",
 }
 """Each key and its algorithm; the settings `<name>_key` and `<name>_key_file` give it, else the hub makes one."""
 
@@ -33,7 +36,8 @@ KEYS: Final[Mapping[str, Alg]] = {
 class HubKeys:
     """`token` signs access tokens and stands in the JWKS, `events` the hub's own events, `log` its checkpoints.
 
-    `witness` and `witness_pq` cosign the checkpoints of other logs. No key does two of these.
+    `witness` and `witness_pq` cosign the checkpoints of other logs. `console` signs nothing: secrets of the console are
+    derived from it. No key does two of these.
     """
 
     token: SigningKey
@@ -41,6 +45,7 @@ class HubKeys:
     log: SigningKey
     witness: SigningKey
     witness_pq: AkpKey
+    console: SigningKey
 
 
 def load(settings: Settings) -> HubKeys:
@@ -66,6 +71,34 @@ def ensure(settings: Settings) -> HubKeys:
         if getattr(settings, f"{name}_key") is None and getattr(settings, f"{name}_key_file") is None:
             _make(settings, name, alg)
     return load(settings)
+
+
+def coming(settings: Settings, name: HubKeyName, given: str | None = None) -> SigningKey:
+    """The key that is to take the place of another: the one `given` as a private JWK, or one made and kept beside it.
+
+    Asked for again it is the same, until `adopt` puts it in place: a change that was interrupted goes on.
+
+    Raises:
+        Misconfigured: when it is no key for this, or the data directory cannot be written.
+    """
+    if given is None:
+        _make(settings, _NEXT.format(name), KEYS[name])
+        given = _stored(settings, _NEXT.format(name))
+    key = _read(given, KEYS[name], name)
+    assert isinstance(key, SigningKey)  # noqa: S101  # KEYS says so for both names
+    return key
+
+
+def adopt(settings: Settings, name: HubKeyName) -> None:
+    """Put the key that `coming` made in the place of the old one, whose private half is gone then."""
+    new, old = _path(settings, _NEXT.format(name)), _path(settings, name)
+    if new.exists():
+        new.replace(old)
+        folder = os.open(old.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _given(settings: Settings, name: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from tests.benchmarks import following, ingest, publishing, reading, snapshots, streaming
+from tests.benchmarks import following, ingest, publishing, reading, snapshots, streaming, suspending
 from tests.benchmarks.figures import Figure
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -30,6 +30,7 @@ BENCHMARKS: Final[Mapping[str, tuple[Callable[[], Iterator[Figure]], ...]]] = {
     "indicator-view": tuple(partial(reading.indicator_view, dialect) for dialect in DATABASES),
     "publish-growth": tuple(partial(publishing.publish_growth, dialect) for dialect in DATABASES),
     "snapshot-size": (snapshots.snapshot_size,),
+    "suspend-latency": tuple(partial(suspending.suspend_latency, dialect) for dialect in DATABASES),
 }
 
 

@@ -64,7 +64,7 @@ def hub_on(dialect: str, **settings: str) -> Iterator[LiveHub]:
         database.dispose()
         data = folder / "hub"
         data.mkdir(mode=0o700)
-        yield stack.enter_context(in_own_process(url, data, **settings))
+        yield stack.enter_context(in_own_process(url, data, installed=True, **settings))
 
 
 def fill(database: Database, community: str, author_id: int, rows: int, make: Callable[[int], bytes]) -> None:

@@ -40,7 +40,7 @@ def publish_growth(dialect: str, sizes: Sequence[int] = SIZES) -> Iterator[Figur
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tocsin-bench-")))
         databases = Databases(folder, cache(lambda: stack.enter_context(running(durable=True))))
-        settings = Settings(data_dir=folder / "data")
+        settings = Settings(data_dir=folder / "data", sandbox=True)
         database = Database(stack.enter_context(databases.migrated(dialect, folder)))
         stack.callback(database.dispose)
         log = ledger.open_ledger(settings, database, keys.ensure(settings))

@@ -54,7 +54,8 @@ def seed_batch(
         statements.append(
             (
                 seq, community_id, author_id, "report", new_jti(), secrets.token_bytes(32), token, nonce,
-                "human_confirmed", uow.now, uow.now, uow.now, uow.now + 89 * DAY, "candidate", None, None, None,
+                "human_confirmed", uow.now, uow.now, uow.now, uow.now + 89 * DAY, "candidate", None, False,
+                None, None,
             )
         )  # fmt: skip
         indicators.append((seq * ALIASES_PER_STATEMENT, community_id, "pdq", secrets.token_bytes(32)))

@@ -277,18 +277,18 @@ def test_a_port_that_is_taken_is_said(run: Run) -> None:
         assert "--port" in run("serve", "--port", port, code=1).stderr
 
 
-def test_a_real_server_serves_and_ends_when_asked(live_hub: LiveHub) -> None:
-    party = live_hub.party("pixel")
-    assert live_hub.issuer.startswith("http://127.0.0.1:")
+def test_a_real_server_serves_and_ends_when_asked(installed_hub: LiveHub) -> None:
+    party = installed_hub.party("pixel")
+    assert installed_hub.issuer.startswith("http://127.0.0.1:")
     assert party.sdk().me().issuer == party.issuer
-    for line in live_hub.log.read_text().splitlines():
+    for line in installed_hub.log.read_text().splitlines():
         assert json.loads(line)["logger"].startswith("tocsin")
-    assert live_hub.stop() == 0
+    assert installed_hub.stop() == 0
     with pytest.raises(httpx2.ConnectError):
-        live_hub.http.get("/healthz")
-    before = live_hub.issuer
-    live_hub.start()
-    assert live_hub.issuer == before
+        installed_hub.http.get("/healthz")
+    before = installed_hub.issuer
+    installed_hub.start()
+    assert installed_hub.issuer == before
     assert party.sdk().me().issuer == party.issuer
 
 

@@ -44,6 +44,7 @@ def environment(folder: Path, port: int) -> dict[str, str]:
         "PATH": f"{BIN}:/usr/bin:/bin",
         "HOME": str(folder),
         "TOCSIN_PORT": str(port),
+        "TOCSIN_SANDBOX": "true",
         "LANG": "C.UTF-8",
     } | {"TOCSIN_ISSUER": f"http://127.0.0.1:{port}"}
 

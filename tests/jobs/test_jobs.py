@@ -2,14 +2,14 @@
 
 import json
 import logging
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
 from tests.signals.material import Voice, md5, report
-from tests.support.hub import Hub, LiveHub, command
+from tests.support.forks import run
+from tests.support.hub import Hub, LiveHub
 from tests.support.invariants import BOOKKEEPING, check_hub, dump, unchanged
 from tocsin.jobs import metronome, store
 from tocsin.jobs.service import JOBS, LEASE_SECONDS, Job, Means
@@ -158,8 +158,9 @@ def test_by_hand_and_by_the_server_itself(live_hub: LiveHub) -> None:
     env = {**live_hub.env, "PATH": "/usr/bin:/bin", "TOCSIN_ISSUER": live_hub.issuer}
 
     def by_hand(*args: str) -> dict[str, object]:
-        called = [command(), "run-job", "signals.expire", "--json", *args]
-        return json.loads(subprocess.run(called, env=env, check=True, capture_output=True).stdout)
+        done = run("tocsin-hub", ["run-job", "signals.expire", "--json", *args], env)
+        done.check_returncode()
+        return json.loads(done.stdout)
 
     # The server's own metronome erases the short one by and by.
     waiting = threading.Event()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +11,8 @@ import pytest
 
 from tests.signals.material import COMMUNITY, report, sha256
 from tests.support.databases import Databases
-from tests.support.hub import PATIENCE, LiveHub, command, in_own_process
+from tests.support.forks import run
+from tests.support.hub import PATIENCE, LiveHub, in_own_process
 from tests.witnessing.logs import Log
 from tocsin.ledger.service.feeding import HALTED_SECONDS
 from tocsin_client.http import HubError
@@ -32,15 +32,13 @@ def hubs(databases: Databases, tmp_path: Path) -> Iterator[tuple[LiveHub, LiveHu
             folder = tmp_path / name
             folder.mkdir(mode=0o700)
             url = stack.enter_context(databases.migrated("sqlite", folder))
-            made.append(stack.enter_context(in_own_process(url, folder, ingest_processes="0")))
+            made.append(stack.enter_context(in_own_process(url, folder)))
         yield made[0], made[1]
 
 
 def operator(hub: LiveHub, *arguments: str) -> str:
     """What the hub's operator types, and what it prints."""
-    done = subprocess.run(
-        [command(), *arguments], env=environment(hub), capture_output=True, text=True, check=False
-    )
+    done = run("tocsin-hub", arguments, environment(hub))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -137,9 +135,7 @@ def test_two_hubs_witness_each_other_and_notice_who_was_robbed_of_its_past(
     assert one.http.get("/log/checkpoint").text.splitlines()[1] == size
     assert two.http.get("/readyz").status_code == 200
     one.stop()
-    refused = subprocess.run(
-        [command(), "check"], env=environment(one), capture_output=True, text=True, check=False
-    )
+    refused = run("tocsin-hub", ["check"], environment(one))
     assert refused.returncode == 1
     assert "FAIL  log" in refused.stdout
     assert "restore a newer backup" in refused.stdout

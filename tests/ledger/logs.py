@@ -16,7 +16,7 @@ from tocsin_schemas.merkle import TileTree
 from tocsin_schemas.notes import ED25519, ED25519_COSIGNER, NoteSigner
 from tocsin_schemas.tlog_policy import LogPolicy
 
-ORIGIN = "hub.example/log"
+ORIGIN = "hub.example/sandbox/log"
 KEY = SigningKey.from_jwk(
     {
         "kty": "OKP",

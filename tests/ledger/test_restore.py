@@ -38,6 +38,7 @@ def restored(databases: Databases, clock: MovableClock, tmp_path: Path) -> Setti
             database_url=SecretStr(url),
             ingest_processes=0,
             run_jobs=False,
+            sandbox=True,
         )
         with in_process(settings, clock) as hub:
             pixel = Voice(hub, "pixel", communities={COMMUNITY: "rw", "ncii": "rw"})

@@ -143,7 +143,7 @@ def test_the_checkpoint_is_a_signed_note_of_the_size_and_the_root(filled: Hub) -
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["cache-control"] == "public, max-age=1"
     opened = open_checkpoint(answer.content, filled.ledger.signer.verifier)
-    assert opened.checkpoint == ("hub.example/log", SIZE, merkle_root(_all(filled)), ())
+    assert opened.checkpoint == ("hub.example/sandbox/log", SIZE, merkle_root(_all(filled)), ())
 
 
 def test_a_hub_that_never_published_has_no_checkpoint(hub: Hub) -> None:

@@ -20,7 +20,7 @@ W1, W2 = (
     NoteSigner(f"{name}.example/witness", ED25519_COSIGNER, SigningKey.generate()).verifier.vkey
     for name in ("one", "two")
 )
-ELSEWHERE = NoteSigner("hub.example/log", ED25519, SigningKey.generate()).verifier.vkey
+ELSEWHERE = NoteSigner("hub.example/sandbox/log", ED25519, SigningKey.generate()).verifier.vkey
 
 
 def test_without_a_file_the_policy_names_the_log_alone(hub: Hub) -> None:
@@ -38,7 +38,7 @@ def test_without_a_file_the_policy_names_the_log_alone(hub: Hub) -> None:
 def test_the_policy_in_force_is_served_with_the_hubs_own_log(
     settings: Settings, clock: MovableClock, tmp_path: Path
 ) -> None:
-    own = NoteSigner("hub.example/log", ED25519, keys.ensure(settings).log).verifier.vkey
+    own = NoteSigner("hub.example/sandbox/log", ED25519, keys.ensure(settings).log).verifier.vkey
     file = tmp_path / "policy"
     for log_line in ("", f"log {own}\n", f"log {own} https://cdn.example/log\n"):
         file.write_text(

@@ -78,6 +78,7 @@ def other_hub(
             database_url=SecretStr(url),
             ingest_processes=0,
             run_jobs=False,
+            sandbox=True,
         )
         with in_process(settings, clock) as hub:
             other = Other(hub)

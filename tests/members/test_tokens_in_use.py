@@ -251,13 +251,20 @@ def test_a_suspended_member_can_ask_who_it_is_and_nothing_else(hub: Hub) -> None
     hub.members.suspend(party.issuer)
     for path in ("/v1/communities", "/v1/communities/child-safety/members", "/v1/policy"):
         assert use(hub, token, path)[:2] == (403, "member-suspended")
-    assert ask(hub, party, token) == {"active": False}
-    for known in (token, party.token()):
-        me = hub.http.get("/v1/me", headers={"Authorization": f"Bearer {known}"})
-        assert (me.status_code, me.json()["state"]) == (200, "suspended")
+    # Its keys are dead: no new token, and nothing else that they would have to sign for.
+    form = party.form(grant_type="client_credentials")
+    refused = hub.http.post("/oauth/token", data=form)
+    assert (refused.status_code, refused.json()["code"]) == (400, "member-suspended")
+    assert hub.http.post("/oauth/introspect", data=party.form(token=token)).status_code == 400
+    me = hub.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert (me.status_code, me.json()["state"]) == (200, "suspended")
     hub.members.reinstate(party.issuer)
     assert use(hub, token)[0] == 200
     assert ask(hub, party, token)["active"] is True
+
+
+SIGNED = ("/v1/applications", "/v1/board/", "/v1/members/acts")
+"""Public, or authenticated by the signature of what is sent: whoever applies has no token, nor has a seat."""
 
 
 def test_every_path_below_v1_needs_a_token(hub: Hub) -> None:
@@ -265,7 +272,7 @@ def test_every_path_below_v1_needs_a_token(hub: Hub) -> None:
     tried = 0
     for path, methods in hub.http.get("/openapi.json").json()["paths"].items():
         for method in methods:
-            if path.startswith("/v1/"):
+            if path.startswith("/v1/") and not path.startswith(SIGNED):
                 answer = hub.http.request(method, path.replace("{", "").replace("}", ""))
                 assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, path)
                 tried += 1

@@ -60,7 +60,7 @@ def session(fuzzed: LiveHub) -> Iterator[requests.Session]:
         yield opened
 
 
-@schemathesis.serializer("application/secevent+jwt", "application/secevent+jwt-seq")
+@schemathesis.serializer("application/secevent+jwt", "application/secevent+jwt-seq", "application/jwt")
 def as_it_is(_context: Any, value: Any) -> bytes:
     """The body of a submission is bytes, whatever the generator makes of the schema's string."""
     return value if isinstance(value, bytes) else str(value).encode()

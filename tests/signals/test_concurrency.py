@@ -87,13 +87,13 @@ def batches_of(voice: Voice, serial: int) -> list[list[bytes]]:
     return made
 
 
-def test_no_follower_misses_or_sees_twice_a_record(live_hub: LiveHub) -> None:
+def test_no_follower_misses_or_sees_twice_a_record(working_hub: LiveHub) -> None:
     both = {COMMUNITY: "rw", "ncii": "rw"}
-    voices = [Voice(live_hub, f"writer{n}", communities=both) for n in range(WRITERS)]
+    voices = [Voice(working_hub, f"writer{n}", communities=both) for n in range(WRITERS)]
     writers = [Writer(voice, batches_of(voice, serial)) for serial, voice in enumerate(voices, 1)]
     over = threading.Event()
     followers = [
-        Follower(Voice(live_hub, f"follower{n}", communities=both), community, LIMITS[n], over)
+        Follower(Voice(working_hub, f"follower{n}", communities=both), community, LIMITS[n], over)
         for n, community in enumerate([COMMUNITY, "ncii"] * (FOLLOWERS // 2))
     ]
     begun = time.monotonic()
@@ -103,7 +103,7 @@ def test_no_follower_misses_or_sees_twice_a_record(live_hub: LiveHub) -> None:
     receipts = list(chain.from_iterable(writer.receipts for writer in writers))
     assert len(receipts) == sent
     assert sorted(receipt.seq for receipt in receipts) == list(range(sent))
-    with live_hub.database.snapshot() as uow:
+    with working_hub.database.snapshot() as uow:
         query = (
             "SELECT c.slug, s.seq FROM statement s JOIN community c ON c.id = s.community_id ORDER BY s.seq"
         )
@@ -112,9 +112,9 @@ def test_no_follower_misses_or_sees_twice_a_record(live_hub: LiveHub) -> None:
         assert follower.failure is None
         assert follower.seen == [seq for slug, seq in rows if slug == follower.community]
         assert follower.pages_meanwhile, "it followed while others wrote"
-    assert check_hub(live_hub.database, live_hub.settings) == sent
+    assert check_hub(working_hub.database, working_hub.settings) == sent
     pages = [follower.pages_meanwhile for follower in followers]
-    print(f"{live_hub.database.dialect}: {sent} signals in {took:.1f} s, pages pulled meanwhile: {pages}")
+    print(f"{working_hub.database.dialect}: {sent} signals in {took:.1f} s, pages pulled meanwhile: {pages}")
     assert took < ENOUGH
 
 
@@ -132,9 +132,9 @@ def _finish(writers: list[Writer], over: threading.Event) -> None:
     over.set()
 
 
-def test_the_same_batch_from_many_sides_is_recorded_once(live_hub: LiveHub) -> None:
+def test_the_same_batch_from_many_sides_is_recorded_once(working_hub: LiveHub) -> None:
     """A client that lost patience and sends again, while the first request is still being worked on."""
-    pixel = Voice(live_hub, "pixel")
+    pixel = Voice(working_hub, "pixel")
     tokens = [pixel.report(md5(n)) for n in range(200)]
     pixel.headers()
     answers: list[bytes] = []
@@ -144,7 +144,7 @@ def test_the_same_batch_from_many_sides_is_recorded_once(live_hub: LiveHub) -> N
     run_all(senders, lambda: None)
     assert len(answers) == 4
     assert len(set(answers)) == 1
-    assert check_hub(live_hub.database, live_hub.settings) == 200
+    assert check_hub(working_hub.database, working_hub.settings) == 200
 
 
 def test_many_members_that_report_one_hash_at_once_corroborate_it(live_hub: LiveHub) -> None:

@@ -29,7 +29,8 @@ from tests.signals.material import (
     sha256,
 )
 from tests.signals.planting import planted, raw_values
-from tests.support.hub import LiveHub, command, in_own_process
+from tests.support.forks import run
+from tests.support.hub import LiveHub, in_own_process
 from tests.support.invariants import check_hub, dump, unchanged
 from tests.support.postgres import ENV
 from tocsin import migrations
@@ -126,7 +127,9 @@ def test_no_raw_value_gets_in_or_is_found_anywhere(bare_database_url: str, tmp_p
     database = Database(bare_database_url)
     migrations.upgrade(database)
     database.dispose()
-    with in_own_process(bare_database_url, data_dir, log_level="debug", run_jobs="false") as hub:
+    with in_own_process(
+        bare_database_url, data_dir, log_level="debug", run_jobs="false", ingest_processes="1"
+    ) as hub:
         pixel, frame = Voice(hub, "pixel"), Voice(hub, "frame")
         receipts = say_something_sound(pixel)
         wholes = full_claims(pixel, 1, bytes.fromhex(receipts[4]["statement"]))
@@ -171,13 +174,9 @@ def test_no_raw_value_gets_in_or_is_found_anywhere(bare_database_url: str, tmp_p
 
 def run_job(hub: LiveHub, name: str) -> bytes:
     """What a job says when it is run by hand."""
-    done = subprocess.run(
-        [command(), "run-job", name],
-        env={**os.environ, **hub.env, "TOCSIN_ISSUER": hub.issuer},
-        capture_output=True,
-        check=True,
-    )
-    return done.stdout + done.stderr
+    done = run("tocsin-hub", ["run-job", name], {**os.environ, **hub.env, "TOCSIN_ISSUER": hub.issuer})
+    done.check_returncode()
+    return (done.stdout + done.stderr).encode()
 
 
 def spellings(value: str) -> set[bytes]:

@@ -275,14 +275,14 @@ def test_a_store_that_lost_a_tile_proves_nothing(hub: Hub) -> None:
     assert pixel.batch(tokens, wait="proof") == receipts
 
 
-def test_a_hub_as_operators_run_it_answers_with_proofs(live_hub: LiveHub) -> None:
+def test_a_hub_as_operators_run_it_answers_with_proofs(working_hub: LiveHub) -> None:
     """Through the worker processes and the job that publishes, and by the policy that the hub hands out."""
-    pixel = Voice(live_hub, "pixel")
-    policy = parse_policy(live_hub.http.get("/log/policy").content)
+    pixel = Voice(working_hub, "pixel")
+    policy = parse_policy(working_hub.http.get("/log/policy").content)
     with ThreadPoolExecutor(2) as pool:
         batches = [[pixel.report(md5(n)) for n in range(at, at + 100)] for at in (0, 100)]
         found = list(pool.map(lambda tokens: pixel.batch(tokens, wait="proof"), batches))
     for receipt in (receipt for receipts in found for receipt in receipts):
         proof = Proof.decode(receipt["proof"].encode())
-        proof.verify(leaf_hash(receipt["entry"].encode()), policy, live_hub.clock())
+        proof.verify(leaf_hash(receipt["entry"].encode()), policy, working_hub.clock())
         assert proof.index == receipt["seq"]

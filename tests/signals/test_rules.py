@@ -136,7 +136,15 @@ def test_a_report_ends_after_now(until: int, expected: str) -> None:
     assert code(decide(signal(report(until)))) == expected
 
 
-# Licensed lists.
+# Label packs and licensed lists.
+
+
+def test_a_label_is_of_a_pack_that_the_board_has_put_in_force() -> None:
+    said = signal(report(NOW + DAY))
+    (named,) = {label.rpartition(":")[0] for label in report(NOW + DAY).labels}
+    own = frozenset(pack for pack in Policy().label_packs if pack == named)
+    assert code(decide(said, policy=Policy(label_packs=own))) == "Admit"
+    assert code(decide(said, policy=Policy(label_packs=Policy().label_packs - own))) == "label-unknown"
 
 
 def test_a_restricted_source_needs_an_agreement_with_that_very_owner() -> None:

@@ -25,6 +25,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from tests.support.clock import MovableClock
+from tests.support.forks import Forked, started
 from tests.support.parties import Party, admit
 from tocsin import keys
 from tocsin.app import create_app
@@ -91,12 +92,13 @@ class LiveHub:
     `kill` is SIGKILL, `stop` is SIGTERM; `start` brings it back at the same address.
     """
 
-    def __init__(self, settings: dict[str, str], log: Path) -> None:
+    def __init__(self, settings: dict[str, str], log: Path, *, installed: bool = False) -> None:
         self.env = settings
         self.log = log
+        self.installed = installed
         self.issuer = ""
         self.clock = system_clock
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | Forked | None = None
         self.database = Database(settings["TOCSIN_DATABASE_URL"])
         self.http = httpx2.Client(trust_env=False, timeout=PATIENCE)
 
@@ -107,6 +109,7 @@ class LiveHub:
             issuer=self.issuer,
             data_dir=Path(self.env["TOCSIN_DATA_DIR"]),
             database_url=SecretStr(self.env["TOCSIN_DATABASE_URL"]),
+            sandbox=self.env["TOCSIN_SANDBOX"] == "true",
         )
 
     @property
@@ -121,13 +124,14 @@ class LiveHub:
     def start(self) -> None:
         """Start it and wait until it is ready."""
         port = self.issuer.rpartition(":")[2] or "0"
+        arguments, env = ["serve", "--port", port, "--json"], {**os.environ, **self.env}
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [command(), "serve", "--port", port, "--json"],
-                env={**os.environ, **self.env},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
+            self.process = (
+                subprocess.Popen(
+                    [command(), *arguments], env=env, stdout=subprocess.PIPE, stderr=log, text=True
+                )
+                if self.installed
+                else started("tocsin-hub", arguments, env, log)
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -155,12 +159,20 @@ class LiveHub:
 
 
 @contextmanager
-def in_own_process(database_url: str, data_dir: Path, **settings: str) -> Iterator[LiveHub]:
-    """A hub as operators run it; `settings` are environment variables without their prefix, in lower case."""
-    env = {f"TOCSIN_{name.upper()}": value for name, value in settings.items()}
+def in_own_process(
+    database_url: str, data_dir: Path, *, installed: bool = False, **settings: str
+) -> Iterator[LiveHub]:
+    """A hub as operators run it; `settings` are environment variables without their prefix, in lower case.
+
+    It is a sandbox unless they say otherwise. It is forked with everything imported, not measured for coverage, and
+    has no ingest processes unless they say so; `installed` starts the script itself, with the defaults of a hub.
+    """
+    env = {"TOCSIN_SANDBOX": "true"} | ({} if installed else {"TOCSIN_INGEST_PROCESSES": "0"})
+    env |= {f"TOCSIN_{name.upper()}": value for name, value in settings.items()}
     hub = LiveHub(
         {**env, "TOCSIN_DATA_DIR": str(data_dir), "TOCSIN_DATABASE_URL": database_url},
         data_dir / "server.log",
+        installed=installed,
     )
     try:
         hub.start()

@@ -7,12 +7,14 @@ a wrong query of the hub cannot hide behind itself.
 
 import hashlib
 import hmac
+import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -48,8 +50,9 @@ def check_hub(database: Database, settings: Settings | None = None, *, since: in
         statements = {
             row.seq: row for row in _rows(uow, "SELECT * FROM statement WHERE seq >= :since", since)
         }
-        assert sorted(statements) == list(range(since, size)), (
-            "a statement for every entry, an entry for every one"
+        records = _check_board(uow, since)
+        assert sorted([*statements, *records]) == list(range(since, size)), (
+            "a statement or a record of the board for every entry, an entry for every one"
         )
         _check_statements(uow, statements, since, None if settings is None else _hub_keys(settings))
         _check_observations(uow, statements, since)
@@ -88,6 +91,24 @@ def _check_log(uow: UnitOfWork) -> int:
     assert heads == [count], "the head is the number of entries"
     assert (lowest, highest) == ((0, count - 1) if count else (None, None)), "entries are contiguous from 0"
     return int(count)
+
+
+def _check_board(uow: UnitOfWork, since: int) -> list[int]:
+    """The log indexes of the board's entries: each opened by its record, and the records behind each other."""
+    query = "SELECT seq, kind, commitment FROM entry WHERE community = 'board' AND seq >= :since ORDER BY seq"
+    entries = {row.seq: row for row in _rows(uow, query, since)}
+    rows = _rows(uow, "SELECT * FROM board_record WHERE log_seq >= :since ORDER BY seq", since)
+    assert [row.log_seq for row in rows] == list(entries), "a record for every entry of the board"
+    for row in rows:
+        opened = hmac.digest(bytes(row.nonce), bytes(row.raw), hashlib.sha256)
+        assert opened == bytes(entries[row.log_seq].commitment), f"record {row.seq}: does not open its entry"
+        digest = hashlib.sha256(b"tocsin/board-record/v1\n" + bytes(row.raw)).digest()
+        assert digest == bytes(row.digest), f"record {row.seq}: another digest"
+    for before, after in pairwise(rows):
+        said = json.loads(bytes(after.raw))
+        assert (after.seq, said["seq"]) == (before.seq + 1,) * 2, f"record {after.seq}: a gap"
+        assert said["prev"] == bytes(before.digest).hex(), f"record {after.seq}: does not follow"
+    return list(entries)
 
 
 @dataclass(frozen=True)

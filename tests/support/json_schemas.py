@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from tocsin_schemas import feed, hub_events, indicators, signals, snapshots
+from tocsin_schemas import decisions, feed, governance, hub_events, indicators, signals, snapshots
 from tocsin_schemas.indicators import FAMILY, Family
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.published import problem_schema
@@ -30,8 +30,19 @@ ANSWERS: Final[dict[str, tuple[str, Any]]] = {
     "me": ("Who the caller is", feed.Me),
     "snapshot": ("Newest snapshot of a type", snapshots.SnapshotView),
     "policy": ("Policy in force", Policy),
+    "board": ("Where the board stands", feed.BoardView),
 }
 """Name of each answer of a hub, with its title and its type."""
+GOVERNANCE: Final[dict[str, tuple[str, Any]]] = {
+    "board-record": ("Record of the governance chain", governance.Record),
+    "board-published-record": ("Published record of the governance chain", governance.PublishedRecord),
+    "board-decision": ("Decision of the board", decisions.Decision),
+    "board-ballot": ("Ballot of a seat", decisions.Ballot),
+    "board-vote": ("Payload of a ballot signed offline", decisions.Vote),
+    "member-act": ("Payload of a member's act", governance.Act),
+    "key-proof": ("Payload of a new key's proof", governance.KeyProof),
+}
+"""The same for the governance chain and what is signed for it."""
 
 
 class _Plain(GenerateJsonSchema):
@@ -52,6 +63,8 @@ def documents() -> dict[str, dict[str, Any]]:
         name = f"claims-{kind}"
         found[name] = _titled(name, f"Claims of a hub's own event: {kind}", _hub_claims(kind))
     for name, (title, kind_of) in ANSWERS.items():
+        found[name] = _titled(name, title, _answer(kind_of))
+    for name, (title, kind_of) in GOVERNANCE.items():
         found[name] = _titled(name, title, _answer(kind_of))
     found["entry"] = _titled("entry", "Log entry", _entry())
     found["problem"] = _titled("problem", "Problem document (RFC 9457)", problem_schema())
@@ -104,7 +117,11 @@ def _one_body(report: dict[str, Any]) -> None:
 
 def _hub_claims(kind: HubKind) -> dict[str, Any]:
     schema = _schema(hub_events.HubClaims)
-    names = {"expiry": ("ExpiryEvents", "Expiry"), "snapshot": ("SnapshotEvents", "Snapshot")}
+    names = {
+        "expiry": ("ExpiryEvents", "Expiry"),
+        "snapshot": ("SnapshotEvents", "Snapshot"),
+        "release": ("ReleaseEvents", "Release"),
+    }
     schema["properties"]["events"] = {"$ref": f"#/$defs/{names[kind][0]}"}
     schema["$defs"] = {name: schema["$defs"][name] for name in names[kind]}
     return schema

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -67,6 +67,14 @@ class Onlooker:
         return Head(int(size), base64.b64decode(root))
 
 
+@lru_cache(maxsize=1 << 17)
+def entry_of(commitment: bytes, community: str, kind: str, recorded_at: int) -> bytes:
+    """The entry of a row. Tests look at a growing log again and again: what is old is not put together each time."""
+    at = datetime.fromtimestamp(recorded_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    members = {"commitment": commitment.hex(), "community": community, "kind": kind, "recorded_at": at}
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
 class Leaves:
     """The entries of the database's rows, and the tree they make."""
 
@@ -78,18 +86,7 @@ class Leaves:
         assert [row.seq for row in rows] == list(range(len(rows))), "the log has a gap"
         self.publication = published[0] if published else None
         self.entries = [
-            json.dumps(
-                {
-                    "commitment": bytes(row.commitment).hex(),
-                    "community": row.community,
-                    "kind": row.kind,
-                    "recorded_at": datetime.fromtimestamp(row.recorded_at, UTC).strftime(
-                        "%Y-%m-%dT%H:%M:%SZ"
-                    ),
-                },
-                separators=(",", ":"),
-            ).encode()
-            for row in rows
+            entry_of(bytes(row.commitment), row.community, row.kind, row.recorded_at) for row in rows
         ]
 
     @cached_property
@@ -98,12 +95,18 @@ class Leaves:
         levels = [[hashlib.sha256(b"\0" + entry).digest() for entry in self.entries]]
         while len(levels[-1]) >= 256:
             below = levels[-1]
-            levels.append([mth(below[at : at + 256]) for at in range(0, len(below) // 256 * 256, 256)])
+            full = range(0, len(below) // 256 * 256, 256)
+            levels.append([full_tile(b"".join(below[at : at + 256])) for at in full])
         return levels
 
     def root(self, size: int) -> bytes:
         """The root of the first `size` entries."""
-        return mth(self.levels[0][:size]) if size else hashlib.sha256(b"").digest()
+        if not size:
+            return hashlib.sha256(b"").digest()
+        # RFC 6962 splits at powers of two: whole tiles are subtrees of it.
+        full, rest = divmod(size, 256)
+        tiles = self.levels[1][:full] if full else []
+        return mth([*tiles, mth(self.levels[0][full * 256 : size])] if rest else tiles)
 
     def stored(self, path: str) -> bytes | None:
         """What a tile or a bundle at this path has to hold; None when the entries do not reach that far."""
@@ -151,7 +154,7 @@ def check_published(onlooker: Onlooker, database: Database, *, tidy: bool = Fals
         assert leaves.root(size) == root, f"what was signed at {size} is no beginning of the log"
     shown = 0 if head is None else head.size
     assert shown <= signed.size, "the world has seen more than the database has signed"
-    held = set(onlooker.objects.list()) - {"checkpoint"}
+    held = {path for path in onlooker.objects.list() if not path.startswith("board/")} - {"checkpoint"}
     for path in held:
         expected = leaves.stored(path)
         assert expected is not None, f"{path}: beyond the log"
@@ -171,9 +174,15 @@ def check_published(onlooker: Onlooker, database: Database, *, tidy: bool = Fals
 
 def check_log(database: Database, settings: Settings) -> int:
     """The same for the log of a hub with these settings, seen for the first time."""
-    origin = settings.issuer.partition("://")[2] + "/log"
+    origin = settings.issuer.partition("://")[2] + ("/sandbox/log" if settings.sandbox else "/log")
     objects = open_objects(settings, settings.log_location())
     return check_published(Onlooker(objects, origin, keys.load(settings).log.public.raw), database)
+
+
+@lru_cache(maxsize=1 << 12)
+def full_tile(hashes: bytes) -> bytes:
+    """The root over the 256 hashes of a tile."""
+    return mth([hashes[at : at + 32] for at in range(0, len(hashes), 32)])
 
 
 def mth(hashes: Sequence[bytes]) -> bytes:

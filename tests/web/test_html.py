@@ -37,14 +37,14 @@ def test_the_style_sheet_loads_nothing(hub: Hub) -> None:
 
 def test_a_page_shows_text_as_text() -> None:
     hint = "<b>&\"'"
-    answer = html.page("log/entry.html", host=hint, entry=None, size=3, wrong=hint)
+    answer = html.page("log/entry.html", host=hint, sandbox=False, entry=None, size=3, wrong=hint)
     assert hint.encode() not in answer.body
     assert bytes(answer.body).count(b"&lt;b&gt;&amp;&#34;&#39;") == 3
 
 
 def test_a_page_that_lacks_something_is_an_error_and_not_a_page() -> None:
     with pytest.raises(UndefinedError):
-        html.page("log/entry.html", host="hub.example", entry=None, size=3)
+        html.page("log/entry.html", host="hub.example", sandbox=False, entry=None, size=3)
     with pytest.raises(TemplateNotFound):
         html.page("log/missing.html")
 
@@ -73,3 +73,29 @@ def test_a_moment_is_for_people_and_for_machines() -> None:
         '<time datetime="2026-11-22T12:00:00Z"><span class="whole">2026-11-22</span>'
         ' <span class="whole">12:00:00 UTC</span></time>'
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "no time"),
+        (0, "no time"),
+        (1, "1 second"),
+        (61, "1 minute and 1 second"),
+        (3_605, "1 hour"),
+        (90_000, "1 day and 1 hour"),
+        (3 * 86_400 - 60, "2 days and 23 hours"),
+    ],
+)
+def test_a_span_is_said_in_two_units_at_most(seconds: int, said: str) -> None:
+    assert html.span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(1, "in 1 second"), (3 * 86_400, "in 3 days"), (0, "just now"), (-7_200, "2 hours ago")],
+)
+def test_a_deadline_is_a_date_and_how_far_away_it_is(left: int, said: str) -> None:
+    shown = html.due(1_000_000 + left, 1_000_000)
+    assert str(html.moment(1_000_000 + left)) in shown
+    assert f"({said})" in shown

@@ -4,6 +4,7 @@ Settings come from the environment (`TOCSIN_…`, docs/operator-guide.md). Every
 what to do next and ends with exit code 1.
 """
 
+import gc
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ from typing import Any, Final
 import click
 import uvicorn
 
-from tocsin.cli import log, members, witness
+from tocsin.cli import board, hub_keys, log, members, people, witness
 from tocsin.cli.console import Commands, Failed, Instant, emit, examples, json_option, load_settings, opened
 from tocsin.config import LOOPBACK, Settings
 from tocsin.errors import Misconfigured
@@ -38,12 +39,16 @@ def main() -> None:
     """Run a Tocsin hub and look after its members."""
 
 
+main.add_command(board.board)
+main.add_command(board.policy)
 main.add_command(members.member)
 main.add_command(members.key)
 main.add_command(members.client)
 main.add_command(members.community)
+main.add_command(hub_keys.hub_key)
 main.add_command(log.log)
 main.add_command(witness.witness)
+main.add_command(people.console)
 
 
 @main.command(
@@ -204,6 +209,7 @@ class _Server(uvicorn.Server):
 def _serve(settings: Settings, listener: socket.socket) -> None:
     from tocsin import keys, telemetry
     from tocsin.app import create_app
+    from tocsin.governance.service import startup as governance
     from tocsin.jobs import metronome
     from tocsin.ledger import service as ledger
 
@@ -214,6 +220,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     # The application refuses as well, but without words for a person, and the jobs begin before it does.
     try:
         ledger.start(app.state.ledger)
+        governance.start(app.state.board, app.state.ledger)
     except Misconfigured:
         app.state.database.dispose()
         raise
@@ -240,6 +247,8 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     scheduler = None
     if settings.run_jobs and not settings.read_only:
         scheduler = metronome.start(app.state.means)
+    # What was imported stays: it need not be walked at every collection, and once more for half a second at the end.
+    gc.freeze()
     try:
         server.run(sockets=[listener])
     finally:

@@ -13,7 +13,10 @@ from tocsin.cli.console import load_settings
 from tocsin.config import Settings
 from tocsin.db import Database, system_clock
 from tocsin.errors import Misconfigured
+from tocsin.governance.service import startup
+from tocsin.governance.service.chain import open_chain
 from tocsin.ledger import service as ledger
+from tocsin.members.service import Members
 
 CLOCK_SECONDS: Final = 5
 """How far this machine's clock may be from the database's: signals are accepted 60 s ahead at most."""
@@ -30,7 +33,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at settings, keys, database, schema, clock and log; what depends on a part that failed is left out."""
+    """Look at settings, keys, database, schema, clock, log, board; what depends on a part that failed is left out."""
     try:
         settings = load_settings()
     except Misconfigured as error:
@@ -42,7 +45,7 @@ def examine() -> list[Finding]:
         schema = _tried("schema", _schema, settings)
         findings += [schema, _tried("clock", _clock, settings)]
         if schema.ok and findings[1].ok:
-            findings.append(_tried("log", _log, settings))
+            findings += [_tried("log", _log, settings), _tried("board", _board, settings)]
     return findings
 
 
@@ -98,6 +101,28 @@ def _log(settings: Settings) -> str:
     finally:
         database.dispose()
     return f"{0 if standing is None else standing.size} entries published"
+
+
+def _board(settings: Settings) -> str:
+    """The rows of members and of the board say what the log says. What differs is named, and left as it is."""
+    database = Database(settings.database(), read_only=True)
+    try:
+        chain = open_chain(Members(database, settings), settings)
+        if chain.sandbox:
+            return "a sandbox: no board decides here"
+        differences = startup.start(chain, ledger.open_ledger(settings, database, keys.load(settings)))
+        if differences:
+            rows = sorted({f"{item.table} {item.key} ({item.column})" for item in differences})
+            raise Misconfigured(
+                f"changed by another hand: {'; '.join(rows)}",
+                "the next start and the job governance.audit repair it",
+            )
+        with database.snapshot() as uow:
+            if not chain.founded(uow):
+                return "not founded yet"
+            return f"{chain.state(uow).size} records replayed"
+    finally:
+        database.dispose()
 
 
 def _clock(settings: Settings) -> str:

@@ -20,6 +20,8 @@ _LISTS: Final = "`tocsin-hub member list` and `tocsin-hub community list` show w
 _ADVICE: Final = {
     "claim-invalid": "`--help` shows what is expected",
     "not-found": _LISTS,
+    "decision-required": "the board decides that, in the console; a hub for trials is a sandbox (TOCSIN_SANDBOX=true)",
+    "board-absent": "`tocsin-hub board bootstrap` begins to found one; a sandbox (TOCSIN_SANDBOX) never has one",
     "conflict": _LISTS,
 }
 _Command = TypeVar("_Command", bound=Callable[..., Any])

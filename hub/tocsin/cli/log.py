@@ -22,7 +22,7 @@ def log_key() -> None:
     from tocsin_schemas.notes import ED25519, NoteVerifier
 
     settings = load_settings()
-    origin = log_origin(settings.issuer)
+    origin = log_origin(settings.issuer, sandbox=settings.sandbox)
     vkey = NoteVerifier(origin, ED25519, keys.load(settings).log.public.raw).vkey
     emit({"origin": origin, "vkey": vkey}, vkey)
 

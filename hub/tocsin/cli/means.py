@@ -3,6 +3,8 @@
 from tocsin.config import Settings
 from tocsin.db import Clock, system_clock
 from tocsin.errors import Misconfigured
+from tocsin.governance.service import startup as governance
+from tocsin.governance.service.context import open_chamber
 from tocsin.jobs.service import Means
 from tocsin.keys import HubKeys
 from tocsin.ledger import service as ledger
@@ -13,13 +15,14 @@ def open_means(settings: Settings, keys: HubKeys, clock: Clock = system_clock) -
     """The means of the jobs, opened.
 
     Raises:
-        Misconfigured: as `ledger.start`; nothing is open then.
+        Misconfigured: as `ledger.start` and `governance.start`; nothing is open then.
     """
     context = open_context(settings, clock)
     log = ledger.open_ledger(settings, context.database, keys)
     try:
         ledger.start(log)
+        governance.start(context.board, log)
     except Misconfigured:
         context.database.dispose()
         raise
-    return Means(context, log, keys)
+    return Means(context, open_chamber(context.database, context.board, settings.issuer), log, keys)

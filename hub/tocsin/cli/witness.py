@@ -145,7 +145,7 @@ def _witness() -> Iterator[tuple[Witness, str]]:
 
     settings = load_settings()
     with opened(settings) as database:
-        own = log_origin(settings.issuer)
+        own = log_origin(settings.issuer, sandbox=settings.sandbox)
         yield open_witness(settings, database, keys.ensure(settings), own), settings.issuer + PATH
 
 

@@ -56,6 +56,7 @@ class Stage:
             "TOCSIN_ISSUER": self.issuer,
             "TOCSIN_PORT": str(self.port),
             "TOCSIN_DATA_DIR": str(self.data),
+            "TOCSIN_SANDBOX": "true",
         }
 
     @contextmanager

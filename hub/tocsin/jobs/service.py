@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tocsin.accounts import service as accounts
 from tocsin.db import Database
+from tocsin.governance.service import applications, motions, publishing, startup, ticking
+from tocsin.governance.service.context import Chamber
 from tocsin.jobs import store
 from tocsin.keys import HubKeys
 from tocsin.ledger import service as ledger
 from tocsin.members import service as members
-from tocsin.signals.service import segments
+from tocsin.signals.service import release, segments
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.expire import expire
 from tocsin.signals.service.snapshot import snapshot
@@ -26,6 +29,7 @@ class Means:
     """What the jobs work with."""
 
     context: Context
+    chamber: Chamber
     ledger: ledger.Ledger
     keys: HubKeys
 
@@ -51,6 +55,13 @@ class Job:
 def _settle(means: Means) -> int:
     means.context.database.settle(rewrite=True)
     return 0
+
+
+def _tick(means: Means) -> int:
+    if means.context.board.sandbox:
+        return 0
+    done = motions.advance(means.chamber) + applications.lapse(means.chamber)
+    return done + ticking.tick(means.context.board, means.context.database)
 
 
 JOBS: Final[Mapping[str, Job]] = {
@@ -92,12 +103,45 @@ JOBS: Final[Mapping[str, Job]] = {
             "erase what has expired",
             lambda means: expire(means.context, means.keys.events),
         ),
+        Job(
+            "signals.release",
+            5,
+            "show what provisional members said once others have borne it out",
+            lambda means: release.release(means.context, means.keys.events),
+            due=lambda means: release.due(means.context),
+        ),
+        Job(
+            "governance.tick",
+            60,
+            "let windows end, and record what the calendar says",
+            _tick,
+        ),
+        Job(
+            "governance.audit",
+            60,
+            "hold the rows of members and of the board against the log, name what differs, put it right",
+            lambda means: len(startup.audit(means.context.board, means.ledger)),
+        ),
+        Job(
+            "governance.publish",
+            5,
+            "lay copies of the board's records beside the public log",
+            lambda means: publishing.publish(means.context.board, means.ledger),
+            due=lambda means: publishing.unpublished(means.context.board, means.ledger),
+            lease=SHORT_LEASE_SECONDS,
+        ),
         Job("database.settle", 21_600, "write SQLite's file anew, without what was erased", _settle),
         Job(
             "members.forget",
             600,
             "forget used assertions and revoked tokens that are past their time",
             lambda means: members.forget(means.context.database),
+        ),
+        Job(
+            "accounts.forget",
+            600,
+            "end sessions and links that are over, and forget the names of old reads",
+            lambda means: accounts.forget(means.context.database),
         ),
     )
 }

@@ -45,6 +45,14 @@ KINDS: Final[Mapping[str, Kind]] = {
     "outcome": Kind(Colour("#0e7490", "#5ad1e6"), "A member says what it did about something."),
     "expiry": Kind(Colour("#57606a", "#a7b0ba"), "The hub says how much ran out on a day."),
     "snapshot": Kind(Colour("#9a6700", "#e3b341"), "The hub says what was live, for matching."),
+    "release": Kind(
+        Colour("#a63a7b", "#f07cc0"), "The hub shows what a new member said, since others bear it out."
+    ),
+    "decision": Kind(Colour("#24292f", "#d0d7de"), "The board decided something."),
+    "member-state": Kind(
+        Colour("#6e5494", "#b39ddb"), "A member's state changed by its own word or by the calendar."
+    ),
+    "key-change": Kind(Colour("#3d6b35", "#8fcf83"), "A member's key was proved, added or revoked."),
 }
 
 
@@ -59,7 +67,7 @@ def overview(request: Request, by: Annotated[Unit, Query()] = "day") -> Response
     return page(
         "log/index.html",
         cache=CACHE_CONTROL["brief"],
-        host=_host(request),
+        **_place(request),
         log=shown.log,
         now=shown.now,
         totals=[(kind, count, KINDS[kind].meaning) for kind, count in shown.totals.items()],
@@ -95,7 +103,7 @@ def entry(request: Request, number: str = "") -> Response:
     return page(
         "log/entry.html",
         cache=CACHE_CONTROL["brief"],
-        host=_host(request),
+        **_place(request),
         entry=found,
         meaning=KINDS[found.entry.kind].meaning,
         bundle=bundle_path(bundle, min(BUNDLE_ENTRIES, found.size - bundle * BUNDLE_ENTRIES)),
@@ -107,11 +115,13 @@ def entry(request: Request, number: str = "") -> Response:
 
 def _not_found(request: Request, why: str, status: int) -> Response:
     size = explore.size(request.app.state.ledger)
-    return page("log/entry.html", status=status, host=_host(request), entry=None, size=size, wrong=why)
+    return page("log/entry.html", status=status, **_place(request), entry=None, size=size, wrong=why)
 
 
-def _host(request: Request) -> str:
-    return urlsplit(str(request.app.state.settings.issuer)).netloc
+def _place(request: Request) -> dict[str, Any]:
+    """Whose log the page shows."""
+    settings = request.app.state.settings
+    return {"host": urlsplit(settings.issuer).netloc, "sandbox": settings.sandbox}
 
 
 def _short(activity: Activity) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from tocsin.web.auth import Actor
 from tocsin_schemas import envelope
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.membership import EFFECTS
 from tocsin_schemas.signals import LATEST, dump_object, load_object
 from tocsin_schemas.vocabulary import SCOPES
 
@@ -108,7 +109,12 @@ class OAuth:
             Refused: `token-invalid`, `token-wrong-type`, `token-expired`.
         """
         try:
-            opened = envelope.open_token(token.encode(), self._keys, rules.ACCESS_TOKEN_TYP)
+            jws = token.encode()
+            known = self._keys
+            if envelope.kid_of(jws, rules.ACCESS_TOKEN_TYP) not in known:
+                # Made before the key was changed, or by a process that still has the old one.
+                known = self._access.token_keys()
+            opened = envelope.open_token(jws, known, rules.ACCESS_TOKEN_TYP)
             claims = load_object(opened.payload, "payload")
         except Refused as error:
             code = "token-wrong-type" if error.code == "typ-mismatch" else "token-invalid"
@@ -142,8 +148,9 @@ class OAuth:
         }
 
     def jwks(self) -> dict[str, Any]:
-        """The key that access tokens are verified with, as a JWK Set (RFC 7517 §5)."""
-        return {"keys": [{**self._key.public.jwk(), "use": "sig"}]}
+        """The keys that access tokens are verified with, as a JWK Set (RFC 7517 §5): two while one is changed."""
+        known = {**self._access.token_keys(), **self._keys}
+        return {"keys": [{**key.public.jwk(), "use": "sig"} for key in known.values()]}
 
     def _new_token(self, client: "_Client", grant_type: str, user: None, scope: str) -> str:  # noqa: ARG002  # Authlib's call
         now = self._access.now()
@@ -281,7 +288,7 @@ def _server(
                 org, scopes = access.standing(token)
             except Refused:
                 return {"active": False}
-            if org.state != "active":
+            if EFFECTS[org.state].keys != "live":
                 return {"active": False}
             current = {"active": True, "token_type": "Bearer", "scope": " ".join(sorted(scopes))}
             return {**token.claims(issuer), **current}

@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import ISSUER_PATTERN
-from tocsin_schemas.vocabulary import SCOPES, MemberClass, MemberState
+from tocsin_schemas.vocabulary import BOARD, SCOPES, MemberClass, MemberState
 
 ASSERTION_TYP: Final = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis §4, explicit typing
 ACCESS_TOKEN_TYP: Final = "at+jwt"  # RFC 9068 §2.1
@@ -31,7 +31,10 @@ TRANSITIONS: Final[Mapping[tuple[str, str], str]] = {
     ("active", "suspend"): "suspended",
     ("suspended", "reinstate"): "active",
 }
-"""(state, action) to the next state; what is not here cannot happen."""
+"""(state, action) to the next state, of what the operator of a sandbox does; what is not here cannot happen.
+
+Where a board decides, `tocsin_schemas.membership` says what can.
+"""
 
 GROUP_PREFIX: Final = "cg_"
 GROUP_CHARS: Final = 16
@@ -198,8 +201,12 @@ def check_slug(slug: str) -> str:
     Raises:
         Refused: `claim-invalid`.
     """
-    if not _SLUG.fullmatch(slug):
-        raise Refused("claim-invalid", "community", "1 to 63 of a-z, 0-9 and -, not beginning with -")
+    if not _SLUG.fullmatch(slug) or slug == BOARD:
+        raise Refused(
+            "claim-invalid",
+            "community",
+            f"1 to 63 of a-z, 0-9 and -, not beginning with -; not the word {BOARD}",
+        )
     return slug
 
 

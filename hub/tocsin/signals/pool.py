@@ -60,7 +60,7 @@ class IngestPool:
 
         Raises:
             Refused: for the whole request: `request-invalid` without a line, `payload-too-large`, `rate-limited`,
-                `member-suspended`, `unavailable` when the processes are busy or one died (nothing was stored then,
+                as `membership.permit`, `unavailable` when the processes are busy or one died (nothing was stored then,
                 or everything was and a retry gets the same receipts).
         """
         if count(body) <= INLINE_LINES or not self._settings.ingest_processes:

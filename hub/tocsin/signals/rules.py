@@ -52,7 +52,7 @@ class Known(NamedTuple):
     `may_write` is None when the audience is no community of this hub. `statements` are the live ones about any of the
     signal's indicators in that community (for a retraction: about its target's); `delivered` says that the hub had
     shown a statement of another control group among them to the author's; `own_evidence` and `own_toe` come from the
-    author's own live reports among them.
+    author's own live reports among them. `counts` says whether, in its author's state, the signal would count.
     """
 
     group: str
@@ -63,6 +63,7 @@ class Known(NamedTuple):
     own_evidence: frozenset[str] = frozenset()
     own_toe: int | None = None
     target: Target | None = None
+    counts: bool = True
 
 
 class Admit(NamedTuple):
@@ -160,6 +161,8 @@ def _admit_report(
         return Refused("valid-until-past", "events.report.valid_until", "not after the hub's clock")
     if signal.toe < signal.iat - policy.toe_past:
         return Refused("toe-invalid", "toe", "the observation is older than the policy admits")
+    if any(label.rpartition(":")[0] not in policy.label_packs for label in report.labels):
+        return Refused("label-unknown", "events.report.labels", "its pack is not in force here")
     if report.source_restriction is not None and report.source_restriction not in policy.agreements:
         return Refused(
             "source-restricted", "events.report.source_restriction", "no agreement with its owner on record"
@@ -193,13 +196,14 @@ def _settle(
     """Fold the statement in, and fix its life: the author's own date or the policy's cap, whichever is earlier."""
     report = signal.report
     status: Status
+    counts = code is None and known.counts
     if known.statements or kind != "report":
         # Its own expiry is not fixed yet; while it is being admitted it is alive.
         basis = None if report is None else report.basis
-        own = Statement(digest, kind, signal.iss, known.group, signal.iat, now + 1, basis, code is None)
+        own = Statement(digest, kind, signal.iss, known.group, signal.iat, now + 1, basis, counts)
         status = standing((*known.statements, own), now, policy).status
     else:
-        status = "candidate" if code is None else "quarantined"
+        status = "candidate" if counts else "quarantined"
     counted = "sighting" if kind == "sighting" else signal.kind
     cap = now + lifetime(policy, counted, signal.indicators[0].family, status)
     return Admit(kind, status, cap if report is None else min(report.valid_until, cap), code)

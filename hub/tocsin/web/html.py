@@ -1,8 +1,8 @@
 """Pages for people: templates, the few static files, and a policy that lets nothing else in.
 
-Rules: everything is rendered on the server and escaped; a page runs no script, loads nothing from elsewhere and sets no
-cookie, and its Content-Security-Policy holds it to that. A static file is served under a name that holds its digest, so
-it may be kept for good. What a caller sent is never shown again, not even where it does not fit.
+Rules: everything is rendered on the server and escaped; a page loads nothing from elsewhere and, unless it asks for a
+passkey, runs no script, and its Content-Security-Policy holds it to that. A static file is served under a name that
+holds its digest, so it may be kept for good. What a caller sent is never shown again, not even where it does not fit.
 """
 
 import hashlib
@@ -23,13 +23,21 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+SCRIPT_POLICY: Final = f"{POLICY}; script-src 'self'"
+"""For the pages that ask for a passkey, which only a script can: the one file that does it, and nothing inline."""
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _HERE: Final = Path(__file__).parent
-_TYPES: Final[Mapping[str, str]] = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES: Final[Mapping[str, str]] = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _MOMENT: Final = Markup(
     '<time datetime="{}"><span class="whole">{}</span> <span class="whole">{} UTC</span></time>'
 )
+
+_DUE: Final = Markup('{} <span class="soft whole">({})</span>')
 
 router: Final = APIRouter()
 
@@ -40,10 +48,14 @@ class _File(NamedTuple):
     media_type: str
 
 
-def page(template: str, *, status: int = 200, cache: str = "no-store", **shown: Any) -> Response:
-    """A page from a template below `templates/`; `shown` is what it shows, `cache` its Cache-Control."""
+def page(
+    template: str, *, status: int = 200, cache: str = "no-store", policy: str = POLICY, **shown: Any
+) -> Response:
+    """A page from a template below `templates/`: `shown` is what it shows, `cache` and `policy` its Cache-Control and
+    Content-Security-Policy.
+    """
     text = _environment().get_template(template).render(shown)
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": cache}
+    headers = {"Content-Security-Policy": policy, "Cache-Control": cache}
     return Response(text, status, headers, media_type="text/html")
 
 
@@ -65,6 +77,29 @@ def ago(seconds: int) -> str:
     return "just now"
 
 
+def span(seconds: int) -> str:
+    """A span of seconds in its two largest units, as people say it: "2 days and 22 hours", "1 minute"."""
+    parts = []
+    for size, unit in _UNITS:
+        count, seconds = divmod(max(seconds, 0), size)
+        if count:
+            parts.append(f"{count:,} {unit}{'' if count == 1 else 's'}")
+        if len(parts) == 2 or (parts and not count):
+            break
+    return " and ".join(parts) or "no time"
+
+
+def due(at: int, now: int) -> Markup:
+    """A deadline: its date and time, and how far away it is ("in 3 days", "2 hours ago")."""
+    left = at - now
+    if left > 0:
+        size, unit = next((size, unit) for size, unit in _UNITS if left >= size)
+        said = f"in {left // size:,} {unit}{'' if left // size == 1 else 's'}"
+    else:
+        said = ago(-left)
+    return _DUE.format(moment(at), said)
+
+
 def moment(at: int) -> Markup:
     """Unix seconds as a `time` element, in UTC; between day and time of day the line may break."""
     text = rfc3339(at)
@@ -80,7 +115,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"ago": ago, "moment": moment, "grouped": "{:,}".format}
+    made.filters |= {"ago": ago, "due": due, "moment": moment, "span": span, "grouped": "{:,}".format}
     made.globals["static"] = _address
     return made
 

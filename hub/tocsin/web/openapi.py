@@ -16,6 +16,8 @@ from tocsin_schemas.vocabulary import SCOPES
 
 REFERENCE: Final = "#/components/schemas/"
 PROTECTED: Final = "/v1/"
+OPEN: Final = ("/v1/applications", "/v1/board/", "/v1/members/acts")
+"""What needs no access token, though it lies there: what is sent is signed by itself, or opened by a secret."""
 PROBLEM: Final = {"content": {MEDIA_TYPE: {"schema": {"$ref": f"{REFERENCE}Problem"}}}}
 _NOT_OURS: Final = ("HTTPValidationError", "ValidationError")
 
@@ -54,7 +56,7 @@ class Documented(FastAPI):
             }
         }
         for path, operation in _operations(document):
-            if path.startswith(PROTECTED):
+            if path.startswith(PROTECTED) and not path.startswith(OPEN):
                 operation["security"] = [{"token": []}]
             _say_refusals(operation["responses"])
             never_null({"properties": {p["name"]: p["schema"] for p in operation.get("parameters", ())}})

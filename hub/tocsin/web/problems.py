@@ -2,7 +2,8 @@
 
 Features raise `Refused` with a code of the registry; status, title and help come from there. What the framework refuses
 (no such path, wrong method, a parameter that does not parse) gets a code of the same registry. An error nobody foresaw
-becomes `internal-error` with a request id and nothing else. No answer repeats anything the caller sent.
+becomes `internal-error` with a request id and nothing else. No answer repeats anything the caller sent. Where people
+are, in the console, a refusal is a page instead.
 """
 
 import json
@@ -19,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from tocsin import telemetry
 from tocsin.errors import Refused
+from tocsin.web import console
 from tocsin_schemas.problems import MEDIA_TYPE, REGISTRY, document
 
 logger = logging.getLogger(__name__)
@@ -91,29 +93,36 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     return found
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+def _answer(request: Request, refused: Refused) -> Response:
+    """A page where people are, else a problem document."""
+    return console.refused(request, refused) if console.is_page(request) else response(refused)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101  # what the handler is registered for
-    return response(error)
+    return _answer(request, error)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # what the handler is registered for
     default = "request-invalid" if error.status_code < 500 else "internal-error"
-    answer = response(Refused(_BY_STATUS.get(error.status_code, default)))
+    answer = _answer(request, Refused(_BY_STATUS.get(error.status_code, default)))
     if allow := (error.headers or {}).get("Allow"):
         answer.headers["Allow"] = allow
     return answer
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # what the handler is registered for
     first = error.errors()[0]
     # An unknown member's name is the caller's own word: leave it out.
     path = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
     field = ".".join(str(part) for part in path if isinstance(part, int) or _NAME.fullmatch(part))
-    return response(Refused("request-invalid", field, f"not acceptable here ({first['type']})"))
+    return _answer(request, Refused("request-invalid", field, f"not acceptable here ({first['type']})"))
 
 
-async def _unavailable(_request: Request, error: Exception) -> Response:
+async def _unavailable(request: Request, error: Exception) -> Response:
     logger.error("the database did not answer", exc_info=error)
-    return response(Refused("unavailable", "", "the database did not answer", retry_after=RETRY_SECONDS))
+    return _answer(
+        request, Refused("unavailable", "", "the database did not answer", retry_after=RETRY_SECONDS)
+    )

@@ -6,12 +6,13 @@ transaction that writes the entries. No reader can see entry n before every entr
 
 from tocsin.ledger.service.context import Ledger, Witnesses, open_ledger
 from tocsin.ledger.service.feeding import Alarm
+from tocsin.ledger.service.mending import differing
 from tocsin.ledger.service.prove import Prover, prover
 from tocsin.ledger.service.publishing import publish, unpublished
 from tocsin.ledger.service.read import alarms, published, tree
 from tocsin.ledger.service.recovery import recover
 from tocsin.ledger.service.startup import start
-from tocsin.ledger.store.entries import append, entries_at, locked_size, size
+from tocsin.ledger.store.entries import append, entries_at, locked_size, of_the_board, put_back, size
 from tocsin.ledger.store.publication import Publication, published_size
 
 __all__ = [
@@ -22,13 +23,16 @@ __all__ = [
     "Witnesses",
     "alarms",
     "append",
+    "differing",
     "entries_at",
     "locked_size",
+    "of_the_board",
     "open_ledger",
     "prover",
     "publish",
     "published",
     "published_size",
+    "put_back",
     "recover",
     "size",
     "start",

@@ -62,7 +62,7 @@ def open_ledger(settings: Settings, database: Database, keys: HubKeys) -> Ledger
     Raises:
         Misconfigured: when the place of its objects is not one, or the witness policy does not fit.
     """
-    origin = log_origin(settings.issuer)
+    origin = log_origin(settings.issuer, sandbox=settings.sandbox)
     signer = NoteSigner(origin, ED25519, keys.log)
     witnesses = open_witnesses(settings, database, signer.verifier)
     return Ledger(database, open_objects(settings, settings.log_location()), origin, signer, witnesses)

@@ -51,7 +51,7 @@ def recover(ledger: Ledger, bury: Bury) -> int:
     _require_beginning(ledger, tree, ours, min(size, seen.tree.size))
     # 3. and 4.
     for first in range(size, seen.tree.size, TURN):
-        found = _read(ledger, tree, first, min(first + TURN, seen.tree.size))
+        found = read_entries(ledger, tree, first, min(first + TURN, seen.tree.size))
         with ledger.database.transaction() as uow:
             if rows.locked_size(uow) != first:
                 raise Misconfigured("the log grows while it is recovered", "stop every process of the hub")
@@ -76,8 +76,13 @@ def _require_beginning(ledger: Ledger, tree: TileTree, ours: Tree, size: int) ->
         )
 
 
-def _read(ledger: Ledger, tree: TileTree, first: int, end: int) -> list[Entry]:
-    """The entries `first` up to but without `end`, each verified."""
+def read_entries(ledger: Ledger, tree: TileTree, first: int, end: int) -> list[Entry]:
+    """The entries `first` up to but without `end` from the stored bundles, each verified.
+
+    Raises:
+        Misconfigured: when a bundle is missing, or not of the tree.
+        Refused: `log-tile-mismatch` when a stored tile is not.
+    """
     raw: list[bytes] = []
     for index in range(first // BUNDLE_ENTRIES, -(-end // BUNDLE_ENTRIES)):
         raw += _bundle(ledger, index, min(BUNDLE_ENTRIES, tree.size - index * BUNDLE_ENTRIES))

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from sqlalchemy import text
+
 from tocsin.db import UnitOfWork, table
 from tocsin.ledger.store.tables import EntryRow, LedgerHeadRow
 from tocsin_schemas.ledger import Entry
+from tocsin_schemas.vocabulary import BOARD
 
 _head: Final = table(LedgerHeadRow)
 _entry: Final = table(EntryRow)
@@ -38,6 +41,19 @@ def entries(uow: UnitOfWork, first: int, end: int) -> list[Entry]:
     """The entries at the leaf indexes `first` up to but without `end`, in order."""
     chosen = _entry.select().with_only_columns(*_COLUMNS).where(_entry.c.seq >= first, _entry.c.seq < end)
     return [Entry(*row) for row in uow.conn.execute(chosen.order_by(_entry.c.seq))]
+
+
+def of_the_board(uow: UnitOfWork) -> list[tuple[int, Entry]]:
+    """The entries of the board's chain, each behind its leaf index, in order."""
+    # The word stands in the query itself, so that the index of exactly these entries is used.
+    chosen = _entry.select().with_only_columns(_entry.c.seq, *_COLUMNS).where(text(f"community = '{BOARD}'"))
+    return [(row[0], Entry(*row[1:])) for row in uow.conn.execute(chosen.order_by(_entry.c.seq))]
+
+
+def put_back(uow: UnitOfWork, seq: int, entry: Entry) -> None:
+    """Make the row at a leaf index below the head say what the entry there is."""
+    uow.conn.execute(_entry.delete().where(_entry.c.seq == seq))
+    uow.conn.execute(_entry.insert().values(seq=seq, **entry._asdict()))
 
 
 def entries_at(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, Entry]:

@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, String, text
 from sqlmodel import Field, SQLModel
 
 from tocsin.db import WHOLE
-from tocsin_schemas.vocabulary import ENTRY_KINDS
+from tocsin_schemas.vocabulary import BOARD, ENTRY_KINDS
 
 SINGLE_ID: Final = 1
+_OF_THE_BOARD: Final = text(f"community = '{BOARD}'")
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in ENTRY_KINDS)
 
 
@@ -29,6 +30,8 @@ class EntryRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"kind IN ({_KINDS})", name="entry_kind"),
         CheckConstraint("length(commitment) = 32", name="entry_commitment"),
+        # The board's entries are few among many, and looked through whole.
+        Index("entry_board", "seq", sqlite_where=_OF_THE_BOARD, postgresql_where=_OF_THE_BOARD),
     )
 
     seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))

@@ -6,8 +6,10 @@ from typing import Final
 from tocsin.db import Database
 from tocsin.errors import Refused
 from tocsin.members import rules, store
+from tocsin.members.service import hub_keys
 from tocsin.members.service.records import ClientView, Org, author_key, client_view, org
-from tocsin_schemas.envelope import kid_of, open_token
+from tocsin_schemas.envelope import AuthorKey, kid_of, open_token
+from tocsin_schemas.membership import permit
 from tocsin_schemas.signals import load_object
 
 REMEMBER_SECONDS: Final = 60
@@ -53,17 +55,23 @@ class Access:
             opened = open_token(jws, {kid: key}, rules.ASSERTION_TYP)
             claims = load_object(opened.payload, "payload")
             assertion = rules.check_assertion(claims, self._issuer, uow.now)
-            # 4. The client is in force, and its member owns the key.
+            # 4. The client is in force, its member owns the key, and is in a state in which its keys are good.
             client = store.client_by_id(uow, assertion.client_id)
         if client is None or client.organisation_id != row.organisation_id:
             raise Refused("issuer-mismatch", "sub", "not a client of the member that owns the key")
         if client.revoked_at is not None:
             raise Refused("token-revoked", "sub", "the client is revoked")
+        permit(client.state, "authenticate")
         # 5. Once: of two that come at the same time, the database lets one in.
         with self._database.transaction() as uow:
             if not store.use_assertion(uow, client.client_id, assertion.jti, assertion.expires_at):
                 raise Refused("jti-reused", "jti", "the assertion was used before")
         return Authenticated(client_view(client), kid)
+
+    def token_keys(self) -> dict[str, AuthorKey]:
+        """The public keys of access tokens that are in force, beside the one the hub has in hand: kid to key."""
+        with self._database.snapshot() as uow:
+            return hub_keys.token_keys(uow, self._issuer)
 
     def standing(self, token: rules.AccessToken) -> tuple[Org, frozenset[str]]:
         """The member an access token speaks for, suspended or not, and the scopes it still carries.

@@ -17,7 +17,10 @@ KEY_LIFE: Final = 365 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Org:
-    """A member. `group` is the opaque id of its owner; instants are Unix seconds."""
+    """A member. `group` is the opaque id of its owner; instants are Unix seconds.
+
+    `activated` says that it is active, or was.
+    """
 
     id: int
     issuer: str
@@ -26,6 +29,7 @@ class Org:
     state: MemberState
     state_since: int
     signals_per_hour: int | None
+    activated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ def org(row: store.Organisation) -> Org:
         state=row.state,
         state_since=row.state_since,
         signals_per_hour=row.signals_per_hour,
+        activated=row.trial_since is None,
     )
 
 

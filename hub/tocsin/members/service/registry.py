@@ -12,7 +12,7 @@ from tocsin.config import Settings
 from tocsin.db import Database, UnitOfWork
 from tocsin.errors import Refused
 from tocsin.members import rules, store
-from tocsin.members.service import records
+from tocsin.members.service import hub_keys, records
 from tocsin.members.service.records import ClientView, Community, MemberView, NewKey, Org
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.feed import CommunityView, Directory, DirectoryMember, MemberKey
@@ -29,7 +29,8 @@ class Members:
         self._settings = settings
         self.hub = settings.issuer
 
-    # --- what the operator does
+    # --- what the operator of a sandbox does. Where there is a board, each of these is a decision of the board's:
+    # --- `decision-required`, whatever is asked.
 
     def add_member(
         self,
@@ -50,6 +51,7 @@ class Members:
             Refused: `conflict` when the issuer or a key is registered already, `not-found` for an unknown community,
                 `claim-invalid` for anything out of form.
         """
+        self._demand_sandbox()
         group = rules.control_group_id(control_group if control_group is not None else issuer)
         values = {
             "issuer": rules.check_issuer(issuer),
@@ -76,6 +78,7 @@ class Members:
         Raises:
             Refused: `not-found`, `conflict` when the key is registered already (be it revoked), `claim-invalid`.
         """
+        self._demand_sandbox()
         with self._database.transaction() as uow:
             return self._register(uow, self._org(uow, issuer), key)
 
@@ -85,6 +88,7 @@ class Members:
         Raises:
             Refused: `not-found`; `conflict` when it is revoked already.
         """
+        self._demand_sandbox()
         with self._database.transaction() as uow:
             key = store.key(uow, kid)
             if key is None:
@@ -115,10 +119,36 @@ class Members:
         Raises:
             Refused: `not-found`, `claim-invalid`.
         """
+        self._demand_sandbox()
         cap = rules.check_cap(signals_per_hour)
         with self._database.transaction() as uow:
             store.set_organisation(uow, self._org(uow, issuer).id, signals_per_hour=cap)
             return self._org(uow, issuer)
+
+    def add_community(self, slug: str) -> Community:
+        """Open a community.
+
+        Raises:
+            Refused: `conflict` when it exists, `claim-invalid`.
+        """
+        self._demand_sandbox()
+        rules.check_slug(slug)
+        with self._database.transaction() as uow:
+            if not store.add_community(uow, slug, uow.now):
+                raise Refused("conflict", "community", "exists already")
+            return self._community(uow, slug)
+
+    def grant(self, issuer: str, slug: str, *, may_read: bool, may_write: bool) -> None:
+        """Say what a member may do in a community; without any right it stays in the directory.
+
+        Raises:
+            Refused: `not-found` for an unknown member or community.
+        """
+        self._demand_sandbox()
+        with self._database.transaction() as uow:
+            self._grant(uow, self._org(uow, issuer), slug, may_read=may_read, may_write=may_write)
+
+    # --- what the operator does anywhere: clients are no power, their member has it
 
     def add_client(self, issuer: str, scopes: Iterable[str] = SCOPES) -> ClientView:
         """Give a member one more OAuth client.
@@ -142,27 +172,6 @@ class Members:
             if client.revoked_at is not None:
                 raise Refused("conflict", "client_id", "the client is revoked already")
             store.revoke_client(uow, client_id)
-
-    def add_community(self, slug: str) -> Community:
-        """Open a community.
-
-        Raises:
-            Refused: `conflict` when it exists, `claim-invalid`.
-        """
-        rules.check_slug(slug)
-        with self._database.transaction() as uow:
-            if not store.add_community(uow, slug):
-                raise Refused("conflict", "community", "exists already")
-            return self._community(uow, slug)
-
-    def grant(self, issuer: str, slug: str, *, may_read: bool, may_write: bool) -> None:
-        """Say what a member may do in a community; without any right it stays in the directory.
-
-        Raises:
-            Refused: `not-found` for an unknown member or community.
-        """
-        with self._database.transaction() as uow:
-            self._grant(uow, self._org(uow, issuer), slug, may_read=may_read, may_write=may_write)
 
     def list_members(self) -> list[MemberView]:
         """Every member, in order of their issuers."""
@@ -240,6 +249,7 @@ class Members:
                 "control_group": org.group,
                 "state": org.state,
                 "since": rfc3339(org.state_since),
+                "activated": org.activated,
                 "may_write": part.may_write,
                 "keys": keys.get(org.id, []),
             }
@@ -249,7 +259,7 @@ class Members:
             audience=self.audience(community.slug),
             hub=self.hub,
             members=members,
-            hub_keys=[self._hub_key],
+            hub_keys=hub_keys.event_keys(uow) or [self._hub_key],
         )
 
     def audience(self, slug: str) -> str:
@@ -264,7 +274,12 @@ class Members:
 
     # --- steps of the use cases
 
+    def _demand_sandbox(self) -> None:
+        if not self._settings.sandbox:
+            raise Refused("decision-required", "", "only the board's decisions change this")
+
     def _move(self, issuer: str, action: str) -> Org:
+        self._demand_sandbox()
         with self._database.transaction() as uow:
             org = self._org(uow, issuer)
             state = rules.next_state(org.state, action)

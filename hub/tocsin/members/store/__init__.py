@@ -29,6 +29,7 @@ class Organisation(NamedTuple):
     control_group_id: str
     state: MemberState
     state_since: int
+    trial_since: int | None
     signals_per_hour: int | None
     created_at: int
 
@@ -47,13 +48,14 @@ class Key(NamedTuple):
 
 
 class Client(NamedTuple):
-    """A client, with its owner's issuer."""
+    """A client, with its owner's issuer and state."""
 
     client_id: str
     organisation_id: int
     scopes: str
     revoked_at: int | None
     issuer: str
+    state: MemberState
 
 
 class Bearer(NamedTuple):
@@ -73,6 +75,14 @@ class Bearer(NamedTuple):
         return not revoked and self.not_before <= now < self.not_after
 
 
+class Community(NamedTuple):
+    """A community, as its row says."""
+
+    id: int
+    slug: str
+    created_at: int
+
+
 class Membership(NamedTuple):
     """One member's part in one community."""
 
@@ -87,9 +97,9 @@ _ORGANISATIONS: Final = select(*(organisation.c[name] for name in Organisation._
 _KEYS: Final = select(*(member_key.c[name] for name in Key._fields[:-1]), organisation.c.issuer).join(
     organisation, organisation.c.id == member_key.c.organisation_id
 )
-_CLIENTS: Final = select(*(client.c[name] for name in Client._fields[:-1]), organisation.c.issuer).join(
-    organisation, organisation.c.id == client.c.organisation_id
-)
+_CLIENTS: Final = select(
+    *(client.c[name] for name in Client._fields[:-2]), organisation.c.issuer, organisation.c.state
+).join(organisation, organisation.c.id == client.c.organisation_id)
 # Asked on every request: built once.
 _BEARER: Final = (
     select(
@@ -154,6 +164,12 @@ def communities(uow: UnitOfWork) -> dict[str, int]:
     return {row.slug: row.id for row in rows}
 
 
+def community_rows(uow: UnitOfWork) -> list[Community]:
+    """Every community, in the order they were opened."""
+    chosen = select(*(community.c[name] for name in Community._fields)).order_by(community.c.id)
+    return [Community._make(row) for row in uow.conn.execute(chosen)]
+
+
 def memberships(
     uow: UnitOfWork, *, organisation_id: int | None = None, community_id: int | None = None
 ) -> list[Membership]:
@@ -189,8 +205,8 @@ def add_control_group(uow: UnitOfWork, group: str) -> None:
 
 
 def add_organisation(uow: UnitOfWork, values: Mapping[str, Any]) -> bool:
-    """Add a member, active from now on; False when its issuer is taken."""
-    return _insert(uow, organisation, {**values, "state_since": uow.now, "created_at": uow.now})
+    """Add a member, in its state from now on unless the values say since when; False when its issuer is taken."""
+    return _insert(uow, organisation, {"state_since": uow.now, **values, "created_at": uow.now})
 
 
 def add_key(uow: UnitOfWork, values: Mapping[str, Any]) -> bool:
@@ -204,9 +220,19 @@ def add_client(uow: UnitOfWork, client_id: str, organisation_id: int, scopes: st
     uow.conn.execute(client.insert().values(**values, created_at=uow.now))
 
 
-def add_community(uow: UnitOfWork, slug: str) -> bool:
+def add_community(uow: UnitOfWork, slug: str, opened_at: int) -> bool:
     """Add a community; False when there is one of that name."""
-    return _insert(uow, community, {"slug": slug, "created_at": uow.now})
+    return _insert(uow, community, {"slug": slug, "created_at": opened_at})
+
+
+def set_community(uow: UnitOfWork, community_id: int, **values: str | int) -> None:
+    """Change columns of a community."""
+    uow.conn.execute(community.update().where(community.c.id == community_id).values(**values))
+
+
+def delete_community(uow: UnitOfWork, community_id: int) -> None:
+    """Delete a community in which nobody ever was."""
+    uow.conn.execute(community.delete().where(community.c.id == community_id))
 
 
 def use_assertion(uow: UnitOfWork, client_id: str, jti: bytes, expires_at: int) -> bool:
@@ -222,6 +248,11 @@ def revoke_token(uow: UnitOfWork, jti: str, expires_at: int) -> None:
 def set_organisation(uow: UnitOfWork, organisation_id: int, **values: str | int | None) -> None:
     """Change columns of a member."""
     uow.conn.execute(organisation.update().where(organisation.c.id == organisation_id).values(**values))
+
+
+def set_key(uow: UnitOfWork, kid: str, values: Mapping[str, Any]) -> None:
+    """Change columns of a key."""
+    uow.conn.execute(member_key.update().where(member_key.c.kid == kid).values(**values))
 
 
 def revoke_key(uow: UnitOfWork, kid: str) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from tocsin.db import table
 from tocsin.members.rules import GROUP_CHARS, GROUP_PREFIX, MEMBER_CLASSES, MEMBER_STATES
-from tocsin_schemas.vocabulary import SCOPES
+from tocsin_schemas.vocabulary import HUB_KEY_NAMES, SCOPES
 
 
 def _words(words: tuple[str, ...]) -> str:
@@ -38,7 +38,10 @@ class ControlGroupRow(SQLModel, table=True):
 
 
 class OrganisationRow(SQLModel, table=True):
-    """A member. `signals_per_hour` is its own cap, where it has one."""
+    """A member. `signals_per_hour` is its own cap, where it has one.
+
+    `trial_since` is since when it has been a member without ever having been active; NULL once it was.
+    """
 
     __tablename__ = "organisation"
     __table_args__ = (
@@ -53,8 +56,9 @@ class OrganisationRow(SQLModel, table=True):
     issuer: str = Field(sa_column=Column(String(300), nullable=False))
     member_class: str = Field(sa_column=Column(String(16), nullable=False))
     control_group_id: str = Field(foreign_key="control_group.id", max_length=20, index=True)
-    state: str = Field(sa_column=Column(String(16), nullable=False))
+    state: str = Field(sa_column=Column(String(24), nullable=False))
     state_since: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    trial_since: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     signals_per_hour: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     created_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
 
@@ -124,6 +128,28 @@ class AssertionRow(SQLModel, table=True):
     expires_at: int = Field(sa_column=Column(BigInteger(), nullable=False, index=True))
 
 
+class HubKeyRow(SQLModel, table=True):
+    """A key of the hub itself that was changed for another, or has taken the place of one; by its thumbprint.
+
+    A purpose without rows has one key, the one that the hub was given.
+    """
+
+    __tablename__ = "hub_key"
+    __table_args__ = (
+        CheckConstraint(f"purpose IN ({_words(HUB_KEY_NAMES)})", name="hub_key_purpose"),
+        CheckConstraint("(alg = 'Ed25519' AND length(public) = 32) OR (alg = 'ES256' AND length(public) = 65)",
+                        name="hub_key_public"),
+        CheckConstraint("not_before < not_after", name="hub_key_life"),
+    )  # fmt: skip
+
+    kid: str = Field(sa_column=Column(String(43), primary_key=True))
+    purpose: str = Field(sa_column=Column(String(8), nullable=False))
+    alg: str = Field(sa_column=Column(String(8), nullable=False))
+    public: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))
+    not_before: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    not_after: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
 class RevokedTokenRow(SQLModel, table=True):
     """An access token that was revoked before its time."""
 
@@ -141,3 +167,4 @@ community_member: Final = table(CommunityMemberRow)
 client: Final = table(ClientRow)
 assertion: Final = table(AssertionRow)
 revoked_token: Final = table(RevokedTokenRow)
+hub_key: Final = table(HubKeyRow)

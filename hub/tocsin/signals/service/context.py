@@ -6,6 +6,7 @@ from typing import Any
 
 from tocsin.config import Settings
 from tocsin.db import Clock, Database, UnitOfWork, system_clock
+from tocsin.governance.service.chain import Chain, open_chain
 from tocsin.members.service import Community, Members
 from tocsin.objects import Objects, open_objects
 from tocsin_schemas.policy import Policy
@@ -14,15 +15,19 @@ from tocsin_schemas.problems import Refused
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database, the members, the policy in force, the hub's own base URL, and where derived objects lie that only
-    members may read.
+    """The database, the members, the board, the hub's own base URL, and where derived objects lie that only members may
+    read.
     """
 
     database: Database
     members: Members
-    policy: Policy
+    board: Chain
     issuer: str
     feed_store: Objects
+
+    def policy(self, uow: UnitOfWork) -> Policy:
+        """The policy in force, as this transaction sees it."""
+        return self.board.policy_in_force(uow)
 
 
 def open_context(
@@ -31,7 +36,8 @@ def open_context(
     """A context on the database of `settings`; `clock` and `turn` as for `Database`."""
     database = Database(settings.database(), clock=clock, read_only=settings.read_only, turn=turn)
     feed_store = open_objects(settings, settings.feed_location())
-    return Context(database, Members(database, settings), Policy(), settings.issuer, feed_store)
+    members = Members(database, settings)
+    return Context(database, members, open_chain(members, settings), settings.issuer, feed_store)
 
 
 def readable(context: Context, uow: UnitOfWork, reader_id: int, slug: str) -> Community:
@@ -44,8 +50,3 @@ def readable(context: Context, uow: UnitOfWork, reader_id: int, slug: str) -> Co
     if community is None or not context.members.grants(uow, reader_id).get(community.id, (False, False))[1]:
         raise Refused("not-found", "", "no such community that you may read")
     return community
-
-
-def inactive(context: Context, uow: UnitOfWork) -> frozenset[int]:
-    """The members whose signals are withheld now."""
-    return frozenset(org.id for org in context.members.orgs(uow).values() if org.state != "active")

@@ -15,14 +15,15 @@ from tocsin.members.service import Community
 from tocsin.signals import rules
 from tocsin.signals.rules import Admit, Known, Prior, Target
 from tocsin.signals.service.context import Context
+from tocsin.signals.service.sight import FREE, folded, reads_freely
 from tocsin.signals.store import admission as store
 from tocsin.signals.store.admission import About
 from tocsin.signals.store.tables import ALIASES_PER_STATEMENT
 from tocsin_schemas import ledger as log
 from tocsin_schemas import signals
 from tocsin_schemas.envelope import VerifiedSignal, payload_of
-from tocsin_schemas.fold import Statement
 from tocsin_schemas.indicators import Indicator
+from tocsin_schemas.membership import statement_counts
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.vocabulary import Status
 
@@ -53,6 +54,7 @@ class _Taken(NamedTuple):
     decision: Admit
     community: Community
     indicator_ids: Sequence[int]
+    free: bool | None = None
 
 
 _NOTHING: Final[list[About]] = []
@@ -61,16 +63,18 @@ _NOTHING: Final[list[About]] = []
 class Desk:
     """Decides about the signals of one author's batch inside one transaction or snapshot.
 
-    `first` is the size of the log: the place of the first statement taken in.
+    `first` is the size of the log: the place of the first statement taken in. `counts` says whether, in its state, what
+    the author says does.
     """
 
     def __init__(
         self, uow: UnitOfWork, context: Context, author_id: int, batch: Iterable[Sealed], first: int
     ) -> None:
         self._uow = uow
-        self._policy = context.policy
+        self._policy = context.policy(uow)
         self._orgs = context.members.orgs(uow)
-        self._author = self._orgs[author_id]
+        self._author = author = self._orgs[author_id]
+        self.counts = statement_counts(author.state, author.state_since, uow.now, author.activated)
         self._keys = context.members.author_keys(uow, author_id)
         self._communities = {
             context.members.audience(slug): community
@@ -107,11 +111,13 @@ class Desk:
         report = signal.report
         about = [self._indicator_id(item, community.id, seq, at) for at, item in enumerate(signal.indicators)]
         self._note_transition(about, decision, community.id, seq)
-        self._taken.append(_Taken(sealed, decision, community, about))
+        free = self._freely_known(about) if report is None else report.tlp in FREE
+        self._taken.append(_Taken(sealed, decision, community, about, free))
         for indicator_id in about:
             fact = About(
                 indicator_id, seq, verified.digest, decision.kind, self._author.id, signal.iat, signal.toe,
-                decision.expires_at, None if report is None else report.basis, decision.quarantine,
+                self._uow.now, decision.expires_at, None if report is None else report.basis,
+                decision.quarantine, free, None,
             )  # fmt: skip
             self._facts.setdefault(indicator_id, []).append(fact)
         if report is not None:
@@ -128,7 +134,7 @@ class Desk:
         entries: list[log.Entry] = []
         observations: list[tuple[int, bool, int]] = []
         runs: dict[int, list[int]] = {}
-        for seq, ((verified, nonce, commitment), decision, community, about) in enumerate(
+        for seq, ((verified, nonce, commitment), decision, community, about, free) in enumerate(
             self._taken, self._first
         ):
             signal = verified.signal
@@ -138,7 +144,7 @@ class Desk:
                 (
                     seq, community.id, author_id, decision.kind, signal.jti, verified.digest,
                     None if gone else verified.token, None if gone else nonce, basis, signal.iat, signal.toe,
-                    now, decision.expires_at, decision.status, decision.quarantine,
+                    now, decision.expires_at, decision.status, decision.quarantine, free,
                     "retracted" if gone else None, now if gone else None,
                 )
             )  # fmt: skip
@@ -163,7 +169,7 @@ class Desk:
         for seq, entry in ledger.entries_at(self._uow, before).items() if before else ():
             old = self._old[seq]
             found[seq] = Recorded(seq, entry, old.expires_at, old.status, old.digest, old.jws or b"")
-        for seq, (sealed, decision, community, _) in enumerate(self._taken, self._first):
+        for seq, (sealed, decision, community, _, _) in enumerate(self._taken, self._first):
             entry = log.Entry(community.slug, decision.kind, self._uow.now, sealed.commitment)
             token, digest = sealed.verified.token, sealed.verified.digest
             found[seq] = Recorded(seq, entry, decision.expires_at, decision.status, digest, token)
@@ -223,7 +229,7 @@ class Desk:
         prior = self._priors.get(signal.jti)
         community = self._communities.get(signal.aud)
         if prior is not None or community is None:
-            return Known(self._author.group, None, prior)
+            return Known(self._author.group, None, prior, counts=self.counts)
         may_write = self._grants.get(community.id, (False, False))[0]
         target, about = None, []
         if signal.target is None:
@@ -232,31 +238,37 @@ class Desk:
             target, about = Target(live.digest, live.expires_at), self._about.get(live.seq, [])
         facts = {fact.seq: fact for item in about for fact in self._facts.get(item, _NOTHING)}
         if not facts:
-            return Known(self._author.group, may_write, target=target)
+            return Known(self._author.group, may_write, target=target, counts=self.counts)
         own = [fact for fact in facts.values() if fact.seq in self._evidence]
         return Known(
             self._author.group,
             may_write,
-            statements=tuple(map(self._statement, facts.values())),
+            statements=tuple(folded(fact, self._orgs[fact.author_id]) for fact in facts.values()),
             delivered=any(self._was_delivered(item, community.id) for item in about),
             own_evidence=frozenset(digest for fact in own for digest in self._evidence[fact.seq]),
             own_toe=max((fact.toe for fact in own), default=None),
             target=target,
+            counts=self.counts,
         )
 
-    def _statement(self, fact: About) -> Statement:
-        org = self._orgs[fact.author_id]
-        counts = fact.quarantine is None and org.state == "active"
-        return Statement(
-            fact.digest, fact.kind, org.issuer, org.group, fact.iat, fact.expires_at, fact.basis, counts
+    def _freely_known(self, about: Sequence[int]) -> bool:
+        """Whether what names these indicators, and says no TLP of its own, may travel freely: as reports of all do."""
+        return all(
+            any(
+                fact.kind == "report" and fact.quarantine is None and fact.free
+                for fact in self._facts.get(item, _NOTHING)
+            )
+            for item in about
         )
 
     def _was_delivered(self, indicator_id: int, community_id: int) -> bool:
         """Whether the hub had shown another control group's statement about an indicator to the author's."""
         shown = max(self._delivered.get(community_id, -1), self._viewed.get(indicator_id, 0) - 1)
+        freely = reads_freely(self._author)
         return any(
             fact.seq <= shown
             and fact.quarantine is None
+            and (fact.free or not freely)
             and self._orgs[fact.author_id].group != self._author.group
             for fact in self._facts.get(indicator_id, _NOTHING)
         )
@@ -271,7 +283,8 @@ class Desk:
     def _note_transition(self, about: Sequence[int], decision: Admit, community_id: int, seq: int) -> None:
         facts = [fact for item in about for fact in self._facts.get(item, _NOTHING)]
         if facts:
-            was = rules.standing(map(self._statement, facts), self._uow.now, self._policy).status
+            before = [folded(fact, self._orgs[fact.author_id]) for fact in facts]
+            was = rules.standing(before, self._uow.now, self._policy).status
             event = rules.transition(was, decision.status)
             if event is not None:
                 self._happened.append((event, community_id, seq, seq))

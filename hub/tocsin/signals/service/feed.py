@@ -1,7 +1,8 @@
 """The feed of a community: stored segments where there are any, rows where there are not.
 
 What an answer covers ends with a range wherever it can, so that whoever follows its link comes to the next segment. All
-of an answer is decided on one state of the database, and what is delivered is remembered before it leaves.
+of an answer is decided on one state of the database, and what is delivered is remembered before it leaves. Stored
+segments are for those who may read everything; whoever may not is given rows.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from tocsin.ledger import service as ledger
-from tocsin.signals.service.context import Context, inactive, readable
+from tocsin.signals.service.context import Context, readable
 from tocsin.signals.service.lines import lines
 from tocsin.signals.service.segments import Form, path
+from tocsin.signals.service.sight import sight
 from tocsin.signals.store import reading, segments
 from tocsin.signals.store.segments import Place, Stored
 from tocsin_schemas.feed import SEGMENT
@@ -64,11 +66,11 @@ def page(
         first, end, delivered = reading.position(uow, community.id, reader_id, after)
         if first is None or first > bound:
             return Page(size, max(after, bound), community.id)
-        withheld = inactive(context, uow)
+        seen = sight(context.members.orgs(uow), reader_id)
         number = first // SEGMENT
         found: Page | None = None
-        if stored and number * SEGMENT > after:
-            run = segments.at(uow, community.id, number, withheld, MAX_SEGMENTS + 1)
+        if stored and not seen.free and number * SEGMENT > after:
+            run = segments.at(uow, community.id, number, seen.withheld, MAX_SEGMENTS + 1)
             chosen = _fitting(run, number, limit, bound)
             if chosen:
                 behind = run[len(chosen)].number if len(chosen) < len(run) else end
@@ -78,7 +80,7 @@ def page(
             until = min((number + 1) * SEGMENT - 1, bound)
             rows = reading.page(uow, community.id, first, until, limit)
             covered = rows[-1].seq if len(rows) == limit else until
-            found = Page(size, covered, community.id, lines(rows, uow.now, withheld))
+            found = Page(size, covered, community.id, lines(rows, uow.now, seen))
     if found.covered > delivered:
         with context.database.transaction() as uow:
             reading.mark_delivered(uow, reader_id, community.id, found.covered)

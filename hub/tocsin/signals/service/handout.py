@@ -9,6 +9,7 @@ from typing import Final
 from tocsin.ledger import service as ledger
 from tocsin.signals.service.context import Context, readable
 from tocsin.signals.service.live_set import Listed, live_page
+from tocsin.signals.service.sight import reads_freely
 from tocsin.signals.service.snapshot import Place, read_manifest
 from tocsin.signals.store import admission, reading, snapshots
 from tocsin_schemas.indicators import VALUE_BYTES, Indicator
@@ -26,10 +27,10 @@ def newest(context: Context, reader_id: int, slug: str, kind: str) -> SnapshotVi
     Raises:
         Refused: `not-found` when the member may read no such community or it has no snapshot of that type,
         `unavailable`
-            while its files are being made again.
+            while its files are being made again, `member-restricted` for a member that may not read everything.
     """
+    place = _whole(context, reader_id, slug, kind)
     with context.database.snapshot() as uow:
-        place = _place(context, reader_id, slug, kind)
         state = snapshots.state(uow, place.community.id, kind)
         if state is None or state.seq is None or state.manifest is None:
             raise Refused("not-found", "", "no snapshot of that type in this community yet")
@@ -97,7 +98,8 @@ def _listed(
     while after is not None:
         with context.database.snapshot() as uow:
             size = ledger.size(uow)
-            page, after = live_page(context, uow, place.community.id, place.kind, after)
+            free = reads_freely(context.members.orgs(uow)[reader_id])
+            page, after = live_page(context, uow, place.community.id, place.kind, after, free=free)
         _delivered(context, reader_id, place, size)
         yield b"".join(spell(place.kind, item) for item in page)
 
@@ -117,7 +119,7 @@ def _parts(kind: str, item: Listed) -> tuple[bytes, bytes, bytes]:
 
 
 def _file(context: Context, reader_id: int, slug: str, kind: str, version: int, choose: Choice) -> bytes:
-    place = _place(context, reader_id, slug, kind)
+    place = _whole(context, reader_id, slug, kind)
     with context.database.snapshot() as uow:
         state = snapshots.state(uow, place.community.id, kind)
     if state is None or version > state.version:
@@ -143,6 +145,15 @@ def _place(context: Context, reader_id: int, slug: str, kind: str) -> Place:
         raise Refused("not-found", "", "no such type of indicator")
     with context.database.snapshot() as uow:
         return Place(readable(context, uow, reader_id, slug), kind)
+
+
+def _whole(context: Context, reader_id: int, slug: str, kind: str) -> Place:
+    """The same for a member that may have what is stored, which holds everything whatever its TLP."""
+    place = _place(context, reader_id, slug, kind)
+    with context.database.snapshot() as uow:
+        if reads_freely(context.members.orgs(uow)[reader_id]):
+            raise Refused("member-restricted", "", "a provisional member is given this as NDJSON or CSV")
+    return place
 
 
 def _lost(context: Context, place: Place) -> None:

@@ -10,8 +10,9 @@ from typing import Final
 
 from tocsin.ledger import service as log
 from tocsin.ledger.service import Ledger, Prover
-from tocsin.signals.service.context import Context, inactive
+from tocsin.signals.service.context import Context
 from tocsin.signals.service.lines import shown
+from tocsin.signals.service.sight import sight
 from tocsin.signals.store import reading
 from tocsin.signals.store.reading import FeedRow
 
@@ -42,12 +43,12 @@ def _extras(context: Context, reader_id: int, seqs: Sequence[int]) -> dict[int, 
         entries = log.entries_at(uow, seqs)
         statements = reading.placed(uow, seqs)
         grants = context.members.grants(uow, reader_id)
-        withheld = inactive(context, uow)
+        seen = sight(context.members.orgs(uow), reader_id)
     made = {}
     for seq, entry in entries.items():
         community_id, row = statements[seq]
         extra = {"entry": entry.encode().decode()}
-        reads = grants.get(community_id, (False, False))[1] and row.author_id not in withheld
+        reads = grants.get(community_id, (False, False))[1] and seen.hides(row) is None
         if row.nonce is not None and _may_open(row, reader_id, uow.now, reads=reads):
             extra["r"] = row.nonce.hex()
         made[seq] = json.dumps(extra, separators=(",", ":")).encode()
@@ -55,7 +56,7 @@ def _extras(context: Context, reader_id: int, seqs: Sequence[int]) -> dict[int, 
 
 
 def _may_open(row: FeedRow, reader_id: int, now: int, *, reads: bool) -> bool:
-    """Whether the member may have what opens a statement's entry; `reads`: the feed gives it what this author says."""
+    """Whether the member may have what opens a statement's entry; `reads`: nothing hides it from the member."""
     if row.author_id == reader_id:
         return row.expires_at is not None and row.expires_at > now
     return reads and shown(row, now)

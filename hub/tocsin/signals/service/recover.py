@@ -6,6 +6,7 @@ from tocsin.ledger import service as ledger
 from tocsin.signals.service.context import Context
 from tocsin.signals.store import admission
 from tocsin_schemas.ledger import Entry
+from tocsin_schemas.vocabulary import BOARD
 
 
 def recover(context: Context, log: ledger.Ledger) -> int:
@@ -19,7 +20,8 @@ def recover(context: Context, log: ledger.Ledger) -> int:
 
     def bury(uow: UnitOfWork, first: int, entries: list[Entry]) -> None:
         communities = context.members.communities(uow)
-        missing = {entry.community for entry in entries} - communities.keys()
+        # The board's records are no statements; the next start takes them from their copies beside the log.
+        missing = {entry.community for entry in entries} - communities.keys() - {BOARD}
         if missing:
             raise Misconfigured(
                 f"{len(missing)} of the communities in the published log are not in the database",
@@ -28,9 +30,11 @@ def recover(context: Context, log: ledger.Ledger) -> int:
         statements: list[tuple[object, ...]] = [
             (
                 first + at, communities[entry.community].id, None, entry.kind, None, None, None, None, None,
-                entry.recorded_at, entry.recorded_at, entry.recorded_at, None, "expired", None, "erased", uow.now,
+                entry.recorded_at, entry.recorded_at, entry.recorded_at, None, "expired", None, None,
+                "erased", uow.now,
             )
             for at, entry in enumerate(entries)
+            if entry.community != BOARD
         ]  # fmt: skip
         admission.record(uow, statements, [], [])
 

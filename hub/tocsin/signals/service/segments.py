@@ -1,8 +1,8 @@
 """Building the feed's stored segments (docs/signal-lifecycle.md §6 says what readers get of them).
 
  1. Ranges that the published log has passed are entered: a stale row for every community with a record in them.
- 2. Where the state of an author has changed, segments with its signals become stale. An erasure has made its segment
-    stale already, in its own transaction.
+ 2. Where the state of an author has changed, segments with signals that it bears on become stale. An erasure has made
+    its segment stale already, in its own transaction, and so has a release.
  3. One stale segment after the other is claimed under a new generation, and its old objects are deleted, whoever wrote
     them. It is rendered from one state of the database, written, and served from the moment its row says so: unless it
     was claimed again or something in it erased meanwhile, for then its generation is another.
@@ -18,8 +18,9 @@ from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
 from tocsin.objects import Object
 from tocsin.signals.coding import press
-from tocsin.signals.service.context import Context, inactive
+from tocsin.signals.service.context import Context
 from tocsin.signals.service.lines import lines, shown
+from tocsin.signals.service.sight import Sight, withheld
 from tocsin.signals.store import reading, segments
 from tocsin.signals.store.segments import Built, Place
 from tocsin_schemas.feed import SEGMENT
@@ -42,7 +43,7 @@ def due(context: Context) -> bool:
     """Whether there is anything to build."""
     with context.database.snapshot() as uow:
         return segments.end(uow) < ledger.published_size(uow) // SEGMENT or segments.pending(
-            uow, inactive(context, uow)
+            uow, withheld(context.members.orgs(uow).values())
         )
 
 
@@ -54,7 +55,7 @@ def build(context: Context) -> int:
         first = segments.end(uow)
         segments.enter(uow, first, min(ledger.published_size(uow) // SEGMENT, first + BATCH))
         # 2.
-        segments.restate(uow, inactive(context, uow))
+        segments.restate(uow, withheld(context.members.orgs(uow).values()))
     done = 0
     place = _START
     for _ in range(BATCH):
@@ -102,11 +103,16 @@ def _build(context: Context, place: Place, generation: int) -> bool:
 def _render(context: Context, uow: UnitOfWork, place: Place) -> tuple[bytes, Built]:
     """A segment's lines, and what is known of them before they are compressed."""
     first = place.number * SEGMENT
-    withheld = inactive(context, uow)
+    hidden = withheld(context.members.orgs(uow).values())
     rows = reading.page(uow, place.community_id, first, first + SEGMENT - 1, SEGMENT)
-    content = lines(rows, uow.now, withheld)
+    content = lines(rows, uow.now, Sight(hidden))
     ends = [row.expires_at for row in rows if row.gone is None and row.expires_at is not None]
-    authors = {row.author_id for row in rows if row.author_id is not None and shown(row, uow.now)}
+    # In the order of the log: what stays for an author is the last instant.
+    latest = {
+        row.author_id: row.recorded_at
+        for row in rows
+        if row.author_id is not None and row.kind != "retraction" and shown(row, uow.now)
+    }
     return content, Built(
         records=len(rows),
         size=len(content),
@@ -115,7 +121,10 @@ def _render(context: Context, uow: UnitOfWork, place: Place) -> tuple[bytes, Bui
         deflate=0,
         digest=hashlib.sha256(content).digest(),
         until=min((end for end in ends if end > uow.now), default=None),
-        authors=frozenset((author, author in withheld) for author in authors),
+        authors=frozenset(
+            (author, at, hidden[author] if author in hidden and at >= hidden[author] else None)
+            for author, at in latest.items()
+        ),
     )
 
 

@@ -20,15 +20,17 @@ from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
 from tocsin.members.service import Community
 from tocsin.objects import Object, Objects
-from tocsin.signals.service.context import Context, inactive
+from tocsin.signals.service.context import Context
+from tocsin.signals.service.events import enter
 from tocsin.signals.service.live_set import live_values
-from tocsin.signals.store import admission, snapshots
+from tocsin.signals.service.sight import withheld
+from tocsin.signals.store import snapshots
 from tocsin.signals.store.snapshots import State
 from tocsin_client.snapshot import delta
 from tocsin_client.snapshot.delta import Changes
 from tocsin_client.snapshot.keys import SHARD_KEYS, Digest, Keys, as_keys, joined, split
 from tocsin_client.snapshot.shard import Shard, encode_shard
-from tocsin_schemas import envelope, hub_events
+from tocsin_schemas import hub_events
 from tocsin_schemas import ledger as log
 from tocsin_schemas.indicators import INDICATOR_TYPES, VALUE_BYTES, IndicatorType
 from tocsin_schemas.jwk import SigningKey
@@ -97,7 +99,7 @@ def _due(context: Context, uow: UnitOfWork, place: Place, known: State | None) -
     """Whether the live set may be another than that of the newest version."""
     if known is None:
         return snapshots.any_of(uow, place.community.id, place.kind)
-    if known.withheld != _fingerprint(inactive(context, uow)):
+    if known.withheld != _uncounted(context, uow):
         return True
     return snapshots.changed(uow, place.community.id, place.kind, known)
 
@@ -110,8 +112,8 @@ def _make(context: Context, key: SigningKey, place: Place, known: State) -> bool
         # 2. The live set from one state of the database.
         passed = Digest()
         shards = list(_write_shards(objects, place, there, passed.through(_keys(context, uow, place))))
-        now, size, withheld = uow.now, ledger.size(uow), _fingerprint(inactive(context, uow))
-    looked = known._replace(checked_at=now, checked_size=size, withheld=withheld)
+        now, size, uncounted = uow.now, ledger.size(uow), _uncounted(context, uow)
+    looked = known._replace(checked_at=now, checked_size=size, withheld=uncounted)
     whole = old is not None and {file.sha256 for file in old.shards} <= there
     if old is not None and whole and old.keys == passed.hex():
         with context.database.transaction() as uow:
@@ -220,24 +222,10 @@ def _enter(
             iat=uow.now,
             snapshot=said,
         )
-        token, nonce = envelope.sign(payload, key), log.new_nonce()
         made = looked._replace(version=manifest.version, seq=seq, manifest=bytes.fromhex(said.manifest))
         if not snapshots.finish(uow, place.community.id, place.kind, made):
             return None
-        ledger.append(
-            uow, seq, [log.Entry(place.community.slug, "snapshot", uow.now, log.commit(nonce, token))]
-        )
-        admission.record(
-            uow,
-            [
-                (
-                    seq, place.community.id, None, "snapshot", None, None, token, nonce, None,
-                    uow.now, uow.now, uow.now, None, "expired", None, None, None,
-                )
-            ],
-            [],
-            [],
-        )  # fmt: skip
+        enter(uow, key, place.community, "snapshot", payload)
     return made
 
 
@@ -273,5 +261,7 @@ def _object(place: Place, raw: bytes) -> Object:
     return Object(f"{place.folder}/{hashlib.sha256(raw).hexdigest()}", raw, MEDIA_TYPE, "private")
 
 
-def _fingerprint(ids: frozenset[int]) -> bytes:
-    return hashlib.sha256(",".join(map(str, sorted(ids))).encode()).digest()
+def _uncounted(context: Context, uow: UnitOfWork) -> bytes:
+    """A fingerprint of which members' signals do not count, and from when on."""
+    found = sorted(withheld(context.members.orgs(uow).values()).items())
+    return hashlib.sha256(repr(found).encode()).digest()

@@ -14,6 +14,7 @@ from tocsin.signals.service.desk import Desk, Recorded, Sealed
 from tocsin.signals.store import admission as store
 from tocsin_schemas.envelope import AuthorKey, Opened, open_token, read
 from tocsin_schemas.ledger import commit, new_nonce
+from tocsin_schemas.membership import permit
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.vocabulary import Status
 
@@ -46,7 +47,7 @@ def submit(
     With `dry_run` everything is checked, the cap is charged, and nothing is stored.
 
     Raises:
-        Refused: `rate-limited` or `member-suspended`, for the whole request; nothing was done then.
+        Refused: `rate-limited`, or as `membership.permit`, for the whole request; nothing was done then.
     """
     # 1. Who may, and how much: before any work is spent on it.
     with context.database.snapshot() as uow:
@@ -84,13 +85,12 @@ def hour_of(now: int) -> int:
 def cap_of(context: Context, uow: UnitOfWork, author_id: int) -> tuple[int, int]:
     """(lines this member may submit in an hour, lines left in this one)."""
     cap = context.members.orgs(uow)[author_id].signals_per_hour
-    cap = context.policy.signals_per_hour if cap is None else cap
+    cap = context.policy(uow).signals_per_hour if cap is None else cap
     return cap, max(0, cap - store.quota_used(uow, author_id, hour_of(uow.now)))
 
 
 def _check_author(uow: UnitOfWork, context: Context, author_id: int, lines: int) -> None:
-    if context.members.orgs(uow)[author_id].state != "active":
-        raise Refused("member-suspended", "", "a suspended member cannot submit")
+    permit(context.members.orgs(uow)[author_id].state, "submit")
     cap, left = cap_of(context, uow, author_id)
     if lines > left:
         wait = hour_of(uow.now) + HOUR - uow.now
@@ -157,6 +157,6 @@ def _rehearse(desk: Desk, checked: Sequence[Sealed | Refused]) -> list[Result]:
             results.append(WouldAccept("duplicate", desk.status_of(decision.seq), item.verified.digest))
         else:
             desk.take(item, decision)
-            would = "record" if decision.quarantine is None else "quarantine"
+            would = "record" if desk.counts and decision.quarantine is None else "quarantine"
             results.append(WouldAccept(would, decision.status, item.verified.digest))
     return results

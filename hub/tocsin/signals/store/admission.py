@@ -12,7 +12,7 @@ from tocsin_schemas.vocabulary import Basis, EntryKind, Status
 
 STATEMENT_COLUMNS = (
     "seq", "community_id", "author_id", "kind", "jti", "digest", "jws", "nonce", "basis",
-    "iat", "toe", "recorded_at", "expires_at", "status", "quarantine", "gone", "gone_at",
+    "iat", "toe", "recorded_at", "expires_at", "status", "quarantine", "free", "gone", "gone_at",
 )  # fmt: skip
 
 
@@ -43,9 +43,12 @@ class About(NamedTuple):
     author_id: int
     iat: int
     toe: int
+    recorded_at: int
     expires_at: int
     basis: Basis | None
     quarantine: str | None
+    free: bool | None
+    released_at: int | None
 
 
 class Live(NamedTuple):
@@ -106,11 +109,12 @@ def about(uow: UnitOfWork, indicator_ids: Collection[int], now: int) -> list[Abo
     found = observation.select().with_only_columns(o.indicator_id, o.seq)
     places = uow.conn.execute(found.where(uow.among(o.indicator_id, indicator_ids), o.decides)).all()
     chosen = statement.select().with_only_columns(
-        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.expires_at, c.basis, c.quarantine
-    )
+        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.recorded_at, c.expires_at, c.basis,
+        c.quarantine, c.free, c.released_at,
+    )  # fmt: skip
     live = chosen.where(uow.among(c.seq, {seq for _, seq in places}), c.gone.is_(None), c.expires_at > now)
     rows = {row.seq: row for row in uow.conn.execute(live)} if places else {}
-    return [About(indicator_id, *rows[seq]) for indicator_id, seq in places if seq in rows]
+    return [About._make((indicator_id, *rows[seq])) for indicator_id, seq in places if seq in rows]
 
 
 def indicators_of(uow: UnitOfWork, seqs: Collection[int]) -> dict[int, list[int]]:

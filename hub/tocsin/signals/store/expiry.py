@@ -1,11 +1,11 @@
 """Queries of the expiry job."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func
 
 from tocsin.db import UnitOfWork
-from tocsin.signals.store.tables import expiry_day, statement
+from tocsin.signals.store.tables import departure, expiry_day, statement
 from tocsin_schemas.policy import DAY
 
 
@@ -76,3 +76,32 @@ def expired_on(uow: UnitOfWork, community_id: int, day: int) -> list[int]:
 def mark_logged(uow: UnitOfWork, community_id: int, days: Sequence[int]) -> None:
     """Remember that the log covers these days."""
     uow.insert_rows(expiry_day, ("community_id", "day"), [(community_id, day) for day in days])
+
+
+def said_by(uow: UnitOfWork, author_id: int, behind: int, limit: int) -> list[tuple[int, int]]:
+    """(seq, community id) of at most `limit` live statements of an author behind a log index, in log order.
+
+    Its retractions are not among them: what is withdrawn stays so.
+    """
+    c = statement.c
+    chosen = statement.select().with_only_columns(c.seq, c.community_id)
+    rows = uow.conn.execute(
+        chosen.where(c.author_id == author_id, c.seq > behind, c.gone.is_(None), c.kind != "retraction")
+        .order_by(c.seq)
+        .limit(limit)
+    )
+    return [(row.seq, row.community_id) for row in rows]
+
+
+def departed(uow: UnitOfWork, organisation_ids: Collection[int]) -> dict[int, int]:
+    """Which of these members' statements have been gone through, and since when they had left then."""
+    c = departure.c
+    rows = uow.conn.execute(departure.select().where(uow.among(c.organisation_id, organisation_ids)))
+    return {row.organisation_id: row.since for row in rows}
+
+
+def mark_departed(uow: UnitOfWork, organisation_id: int, since: int) -> None:
+    """Remember that what this member left behind, that left at `since`, has been gone through."""
+    c = departure.c
+    uow.conn.execute(departure.delete().where(c.organisation_id == organisation_id))
+    uow.conn.execute(departure.insert().values(organisation_id=organisation_id, since=since))

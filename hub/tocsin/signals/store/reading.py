@@ -18,12 +18,15 @@ class FeedRow(NamedTuple):
     """One statement as the feed renders it."""
 
     seq: int
+    kind: EntryKind
     author_id: int | None
     recorded_at: int
     expires_at: int | None
     nonce: bytes | None
     jws: bytes | None
     quarantine: str | None
+    free: bool | None
+    released_at: int | None
     gone: str | None
 
 
@@ -40,6 +43,8 @@ class ViewedStatement(NamedTuple):
     expires_at: int
     basis: Basis | None
     quarantine: str | None
+    free: bool | None
+    released_at: int | None
     nonce: bytes
     jws: bytes
 
@@ -85,9 +90,7 @@ def position(uow: UnitOfWork, community_id: int, reader_id: int, after: int) -> 
 def page(uow: UnitOfWork, community_id: int, first: int, last: int, limit: int) -> list[FeedRow]:
     """The statements of a community at log indexes `first` to `last` (both included), at most `limit`, in order."""
     c = statement.c
-    chosen = statement.select().with_only_columns(
-        c.seq, c.author_id, c.recorded_at, c.expires_at, c.nonce, c.jws, c.quarantine, c.gone
-    )
+    chosen = statement.select().with_only_columns(*(c[name] for name in FeedRow._fields))
     here = (c.community_id == community_id, c.seq >= first, c.seq <= last)
     rows = uow.conn.execute(chosen.where(*here).order_by(c.seq).limit(limit))
     return [FeedRow._make(row) for row in rows.all()]
@@ -96,9 +99,7 @@ def page(uow: UnitOfWork, community_id: int, first: int, last: int, limit: int) 
 def placed(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, tuple[int, FeedRow]]:
     """(community id, statement) at each of the log indexes given."""
     c = statement.c
-    chosen = statement.select().with_only_columns(
-        c.community_id, c.seq, c.author_id, c.recorded_at, c.expires_at, c.nonce, c.jws, c.quarantine, c.gone
-    )
+    chosen = statement.select().with_only_columns(c.community_id, *(c[name] for name in FeedRow._fields))
     rows = uow.conn.execute(chosen.where(uow.among(c.seq, seqs)))
     return {row.seq: (row.community_id, FeedRow._make(row[1:])) for row in rows}
 
@@ -119,10 +120,7 @@ def statements_of(uow: UnitOfWork, indicator_id: int, now: int) -> list[ViewedSt
         *uow.conn.execute(places.where(o.decides)).scalars(),
         *uow.conn.execute(places.where(~o.decides).order_by(o.seq.desc()).limit(NEWEST_SHOWN)).scalars(),
     ]
-    chosen = statement.select().with_only_columns(
-        c.seq, c.digest, c.kind, c.author_id, c.iat, c.toe, c.recorded_at, c.expires_at, c.basis,
-        c.quarantine, c.nonce, c.jws,
-    )  # fmt: skip
+    chosen = statement.select().with_only_columns(*(c[name] for name in ViewedStatement._fields))
     rows = uow.conn.execute(chosen.where(uow.among(c.seq, seqs), c.gone.is_(None), c.expires_at > now))
     return sorted(ViewedStatement._make(row) for row in rows)
 

@@ -6,7 +6,8 @@ A row is there for every community with a record in a range of `SEGMENT` log ind
 and only if its row is not stale and has its generation.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, true
@@ -27,7 +28,7 @@ class Stored(NamedTuple):
     """A stored segment. `size` and `crc` are of its lines, `zstd` and `deflate` the sizes of its objects in bytes.
 
     `fresh` says that it may be served now: nothing in it was erased or has expired since it was built, and the same
-    authors are withheld.
+    signals are withheld.
     """
 
     number: int
@@ -44,7 +45,8 @@ class Stored(NamedTuple):
 class Built(NamedTuple):
     """What a build knows of its segment. `until` is when the first record in it expires (Unix seconds), or None.
 
-    `authors` are those with a signal in it, each with whether its signals are withheld.
+    `authors` are those with a signal in it: id, when the last of theirs was recorded, and from when on theirs are
+    withheld, if any of these is.
     """
 
     records: int
@@ -54,7 +56,7 @@ class Built(NamedTuple):
     deflate: int
     digest: bytes
     until: int | None
-    authors: frozenset[tuple[int, bool]]
+    authors: frozenset[tuple[int, int, int | None]]
 
 
 def end(uow: UnitOfWork) -> int:
@@ -65,10 +67,15 @@ def end(uow: UnitOfWork) -> int:
     return 0 if last is None else int(last) + 1
 
 
-def at(uow: UnitOfWork, community_id: int, first: int, inactive: Collection[int], limit: int) -> list[Stored]:
-    """At most `limit` segments of a community from number `first` on, in order; `inactive` are withheld authors."""
+def at(
+    uow: UnitOfWork, community_id: int, first: int, withheld: Mapping[int, int], limit: int
+) -> list[Stored]:
+    """At most `limit` segments of a community from number `first` on, in order.
+
+    `withheld` maps authors to the instant of recording from which their signals are withheld now.
+    """
     c = feed_segment.c
-    fresh = and_(~c.stale, or_(c.until.is_(None), c.until > uow.now), ~_restated(uow, inactive))
+    fresh = and_(~c.stale, or_(c.until.is_(None), c.until > uow.now), ~_restated(uow, withheld))
     chosen = feed_segment.select().with_only_columns(
         c.number, c.generation, c.records, c.size, c.crc, c.zstd, c.deflate, c.digest, fresh.label("fresh")
     )
@@ -98,16 +105,16 @@ def enter(uow: UnitOfWork, first: int, behind: int) -> None:
     uow.conn.execute(feed_segment.insert().from_select(columns, found))
 
 
-def pending(uow: UnitOfWork, inactive: Collection[int]) -> bool:
+def pending(uow: UnitOfWork, withheld: Mapping[int, int]) -> bool:
     """Whether any segment has to be built."""
     stale = exists(feed_segment.select().where(feed_segment.c.stale))
-    restated = exists(feed_author.select().where(_changed(uow, inactive)))
+    restated = exists(feed_author.select().where(_changed(uow, withheld)))
     return bool(uow.conn.execute(select(or_(stale, restated))).scalar_one())
 
 
-def restate(uow: UnitOfWork, inactive: Collection[int]) -> None:
-    """Have those segments built again whose authors are withheld now and were not, or the other way round."""
-    _outdate(uow, and_(~feed_segment.c.stale, _restated(uow, inactive)))
+def restate(uow: UnitOfWork, withheld: Mapping[int, int]) -> None:
+    """Have those segments built again in which other signals are withheld now than when they were built."""
+    _outdate(uow, and_(~feed_segment.c.stale, _restated(uow, withheld)))
 
 
 def claim(uow: UnitOfWork, behind: Place) -> tuple[Place, int] | None:
@@ -152,8 +159,11 @@ def finish(uow: UnitOfWork, place: Place, generation: int, built: Built) -> bool
     )
     uow.insert_rows(
         feed_author,
-        ("community_id", "number", "organisation_id", "withheld"),
-        [(*place, author, withheld) for author, withheld in sorted(authors)],
+        ("community_id", "number", "organisation_id", "withheld", "latest", "withheld_from"),
+        [
+            (*place, author, since is not None, latest, since)
+            for author, latest, since in sorted(authors, key=itemgetter(0))
+        ],
     )
     return True
 
@@ -164,7 +174,7 @@ def lose(uow: UnitOfWork, place: Place, generation: int) -> None:
 
 
 def outdate(uow: UnitOfWork, seqs: Collection[int]) -> None:
-    """Records at these places are erased in this transaction: no segment that shows them is served after it."""
+    """Records at these places change in this transaction: no segment that shows them otherwise is served after it."""
     touched = (
         select(statement.c.community_id, (statement.c.seq // SEGMENT).label("number"))
         .where(uow.among(statement.c.seq, seqs))
@@ -199,18 +209,27 @@ def _is(place: Place) -> ColumnElement[bool]:
     return and_(c.community_id == place.community_id, c.number == place.number)
 
 
-def _restated(uow: UnitOfWork, inactive: Collection[int]) -> ColumnElement[bool]:
+def _restated(uow: UnitOfWork, withheld: Mapping[int, int]) -> ColumnElement[bool]:
     a, c = feed_author.c, feed_segment.c
     here = and_(a.community_id == c.community_id, a.number == c.number)
-    return exists(select(a.number).where(here, _changed(uow, inactive)).correlate(feed_segment))
+    return exists(select(a.number).where(here, _changed(uow, withheld)).correlate(feed_segment))
 
 
-def _changed(uow: UnitOfWork, inactive: Collection[int]) -> ColumnElement[bool]:
-    """An author is withheld now and was not when the segment was built, or the other way round."""
+def _changed(uow: UnitOfWork, withheld: Mapping[int, int]) -> ColumnElement[bool]:
+    """Other signals of an author are withheld now than when the segment was built."""
     a = feed_author.c
-    if not inactive:
+    if not withheld:
         return a.withheld
     return or_(
-        and_(~a.withheld, uow.among(a.organisation_id, inactive)),
-        and_(a.withheld, ~uow.among(a.organisation_id, inactive)),
+        and_(a.withheld, ~uow.among(a.organisation_id, withheld.keys())),
+        *(
+            and_(
+                a.organisation_id == author,
+                or_(
+                    and_(a.withheld, or_(a.withheld_from.is_(None), a.withheld_from != since)),
+                    and_(~a.withheld, or_(a.latest.is_(None), a.latest >= since)),
+                ),
+            )
+            for author, since in withheld.items()
+        ),
     )

@@ -1,6 +1,6 @@
 """Queries of snapshots: whether a live set may have changed, its values in order, and which version is the newest."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -67,26 +67,26 @@ def page(uow: UnitOfWork, community_id: int, kind: str, after: bytes, limit: int
     return [(row.id, row.value) for row in rows.all()]
 
 
-def decided(uow: UnitOfWork, ids: Collection[int], inactive: Collection[int]) -> tuple[set[int], set[int]]:
+def decided(uow: UnitOfWork, ids: Collection[int], withheld: Mapping[int, int]) -> tuple[set[int], set[int]]:
     """Which of some indicators have a live report that counts, and which a live dispute, counted or not.
 
-    It counts when it is not quarantined and its author is not among `inactive`. Two look-ups by key, as
-    `admission.about`.
+    It counts when it is not quarantined, and was recorded before the instant that `withheld` has for its author, if it
+    has one. Two look-ups by key, as `admission.about`.
     """
     o, c = observation.c, statement.c
     found = observation.select().with_only_columns(o.indicator_id, o.seq)
     places = uow.conn.execute(found.where(uow.among(o.indicator_id, ids), o.decides)).all()
     if not places:
         return set(), set()
-    chosen = statement.select().with_only_columns(c.seq, c.kind, c.author_id, c.quarantine)
+    chosen = statement.select().with_only_columns(c.seq, c.kind, c.author_id, c.recorded_at, c.quarantine)
     live = chosen.where(
         uow.among(c.seq, {seq for _, seq in places}), c.gone.is_(None), c.expires_at > uow.now
     )
     reports, disputes = set(), set()
-    for seq, kind, author_id, quarantine in uow.conn.execute(live).all():
+    for seq, kind, author_id, recorded_at, quarantine in uow.conn.execute(live).all():
         if kind == "dispute":
             disputes.add(seq)
-        elif quarantine is None and author_id not in inactive:
+        elif quarantine is None and (author_id not in withheld or recorded_at < withheld[author_id]):
             reports.add(seq)
     return (
         {indicator_id for indicator_id, seq in places if seq in reports},

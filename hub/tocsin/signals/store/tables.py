@@ -37,6 +37,10 @@ class StatementRow(SQLModel, table=True):
 
     While it lives, `jws` is the signed token byte for byte and `nonce` the r that opens its commitment. Once it is
     gone, both are erased; its identity (`jti`, `digest`) follows when no replay of it could be fresh any more.
+
+    `free` says that it may be given to members that are given only TLP clear and green (NULL, from before that was
+    asked: it may not); `released_at` is when what a provisional member said was shown to others, because somebody whose
+    word counts had reported the same.
     """
 
     __tablename__ = "statement"
@@ -92,6 +96,8 @@ class StatementRow(SQLModel, table=True):
     expires_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     status: str = Field(sa_column=Column(String(16), nullable=False))
     quarantine: str | None = Field(sa_column=Column(String(16), nullable=True))
+    free: bool | None = Field(sa_column=Column(Boolean(), nullable=True))
+    released_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     gone: str | None = Field(sa_column=Column(String(10), nullable=True))
     gone_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
 
@@ -197,8 +203,31 @@ class FeedSegmentRow(SQLModel, table=True):
     until: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
 
 
+class DepartureRow(SQLModel, table=True):
+    """What a member left behind that left at `since` has been gone through, and what nobody bore out has expired."""
+
+    __tablename__ = "departure"
+
+    organisation_id: int = Field(foreign_key="organisation.id", primary_key=True)
+    since: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
+class ReleaseRow(SQLModel, table=True):
+    """How much of the log was looked through for what bears out a provisional member; there is one row, or none."""
+
+    __tablename__ = "release_state"
+    __table_args__ = (CheckConstraint("id = 1", name="release_state_once"),)
+
+    id: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    size: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
 class FeedAuthorRow(SQLModel, table=True):
-    """A member has a signal in a stored segment; `withheld` says whether it was built without what it said."""
+    """A member has a signal in a stored segment; `withheld` says whether it was built without any of these.
+
+    `withheld_from` is from which instant of recording they were withheld (`signals.service.sight`), and `latest` when
+    the last of them was recorded. Both are NULL where a segment was built before that was asked.
+    """
 
     __tablename__ = "feed_author"
     __table_args__ = (Index("feed_author_withheld", "withheld", "organisation_id"),)
@@ -207,14 +236,16 @@ class FeedAuthorRow(SQLModel, table=True):
     number: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
     organisation_id: int = Field(foreign_key="organisation.id", primary_key=True)
     withheld: bool = Field(sa_column=Column(Boolean(), nullable=False))
+    latest: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+    withheld_from: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
 
 
 class SnapshotRow(SQLModel, table=True):
     """The newest snapshot of a community's live set of a type; version 0 has not been made yet.
 
     It covers everything that happened until `checked_at` and, in the log, below `checked_size`; `withheld` is the
-    SHA-256 of the ids of the members that did not count. `claim` counts those that began to make a version: only the
-    last may finish. Unless it is `swept`, objects may lie beside those that its manifest names.
+    SHA-256 of which members' signals did not count, and from when on. `claim` counts those that began to make a
+    version: only the last may finish. Unless it is `swept`, objects may lie beside those that its manifest names.
     """
 
     __tablename__ = "snapshot"
@@ -244,6 +275,8 @@ delivery: Final = table(DeliveryRow)
 view: Final = table(ViewRow)
 quota: Final = table(QuotaRow)
 expiry_day: Final = table(ExpiryDayRow)
+departure: Final = table(DepartureRow)
+release_state: Final = table(ReleaseRow)
 feed_segment: Final = table(FeedSegmentRow)
 feed_author: Final = table(FeedAuthorRow)
 snapshot: Final = table(SnapshotRow)

@@ -1,0 +1,136 @@
+"""What somebody signs in with, looked at and changed by themselves."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from tocsin.accounts.pages.shared import accounts, codes, passkeys_work
+from tocsin.accounts.service import enrolling, entering, factors
+from tocsin.accounts.service.secrets import decode
+from tocsin.errors import Refused
+from tocsin.web import console
+from tocsin.web.console import Sent, page, person, to, visit
+from tocsin.web.people import Person
+from tocsin_schemas.problems import REGISTRY
+
+router: Final = APIRouter(prefix="/console/security")
+HERE: Final = "/console/security"
+
+Who = Annotated[Person, Depends(person("security.manage"))]
+
+
+@router.get("")
+def overview(request: Request, who: Who) -> Response:
+    """Passkeys, password and codes, recovery codes, the OpenID provider, sessions."""
+    return _overview(request, who)
+
+
+@router.post("/passkeys")
+def add_passkey(request: Request, who: Who, sent: Sent) -> Response:
+    """One more passkey."""
+    try:
+        enrolling.add_passkey(accounts(request).context, who, sent)
+    except Refused as error:
+        return _overview(request, who, error)
+    return to(HERE)
+
+
+@router.post("/passkeys/remove")
+def remove_passkey(request: Request, who: Who, sent: Sent) -> Response:
+    """One passkey less."""
+    try:
+        factors.remove_passkey(accounts(request).context, who, sent["credential"])
+    except Refused as error:
+        return _overview(request, who, error)
+    return to(HERE)
+
+
+@router.get("/codes")
+def new_codes(request: Request, who: Who) -> Response:
+    """A form for a new password and codes."""
+    return _codes(request, who)
+
+
+@router.post("/codes")
+def set_codes(request: Request, who: Who, sent: Sent) -> Response:
+    """Set password and codes."""
+    try:
+        sealed = decode(sent["seed"], "seed")
+        factors.set_password(accounts(request).context, who, sent["password"], sealed, sent["code"])
+    except Refused as error:
+        return _codes(request, who, error)
+    return to(HERE)
+
+
+@router.post("/codes/remove")
+def remove_codes(request: Request, who: Who, _sent: Sent) -> Response:
+    """Sign in without a password."""
+    try:
+        factors.remove_password(accounts(request).context, who)
+    except Refused as error:
+        return _overview(request, who, error)
+    return to(HERE)
+
+
+@router.post("/recovery")
+def recovery(request: Request, who: Who, _sent: Sent) -> Response:
+    """New recovery codes, shown this once."""
+    try:
+        made = factors.new_recovery_codes(accounts(request).context, who)
+    except Refused as error:
+        return _overview(request, who, error)
+    return page(request, who, "accounts/recovery.html", codes=made)
+
+
+@router.post("/openid")
+def join_provider(request: Request, who: Who, _sent: Sent) -> Response:
+    """Begin to join one's account at the OpenID provider to this one: a page with the way there."""
+    at = accounts(request)
+    if at.provider is None:
+        raise Refused("not-found")
+    address = at.provider.address(at.context.secrets, visit(request), "join", at.context.database.clock())
+    return page(request, who, "accounts/join.html", address=address, provider=at.provider.issuer)
+
+
+@router.post("/openid/remove")
+def part_from_provider(request: Request, who: Who, _sent: Sent) -> Response:
+    """Sign in at the provider no more."""
+    try:
+        factors.part_from_provider(accounts(request).context, who)
+    except Refused as error:
+        return _overview(request, who, error)
+    return to(HERE)
+
+
+@router.post("/sessions/end")
+def end_sessions(request: Request, who: Who, _sent: Sent) -> Response:
+    """Sign out everywhere."""
+    entering.sign_out_everywhere(accounts(request).context, who)
+    return console.signed_out()
+
+
+def _overview(request: Request, who: Person, wrong: Refused | None = None) -> Response:
+    at = accounts(request)
+    return page(
+        request,
+        who,
+        "accounts/security.html",
+        status=200 if wrong is None else REGISTRY[wrong.code].status,
+        passkeys=True,
+        factors=factors.factors(at.context, who),
+        offer=enrolling.offer_more(at.context, who),
+        passkey_works=passkeys_work(request),
+        provider=None if at.provider is None else at.provider.issuer,
+        wrong=wrong,
+    )
+
+
+def _codes(request: Request, who: Person, wrong: Refused | None = None) -> Response:
+    return page(
+        request,
+        who,
+        "accounts/new_codes.html",
+        status=200 if wrong is None else REGISTRY[wrong.code].status,
+        wrong=wrong,
+        **codes(request, who.handle),
+    )

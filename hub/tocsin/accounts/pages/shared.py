@@ -1,0 +1,46 @@
+"""What the pages of accounts share: the service behind them, and QR codes."""
+
+from ipaddress import ip_address
+from typing import Any
+
+import segno
+from fastapi import Request
+
+from tocsin.accounts.service import Accounts
+from tocsin.accounts.service.enrolling import new_seed, provisioning_uri
+
+
+def accounts(request: Request) -> Accounts:
+    """The accounts of this hub."""
+    found: Accounts = request.app.state.accounts
+    return found
+
+
+def passkeys_work(request: Request) -> bool:
+    """Whether the console is reached under a name: passkeys are bound to one."""
+    try:
+        ip_address(accounts(request).party.rp_id.strip("[]"))
+    except ValueError:
+        return True
+    return False
+
+
+def codes(request: Request, handle: str) -> dict[str, Any]:
+    """What the form for a password and codes shows: a new seed, sealed for the way back, and as a QR code."""
+    context = accounts(request).context
+    seed, sealed = new_seed(context, handle)
+    grouped = " ".join(seed[at : at + 4] for at in range(0, len(seed), 4))
+    return {
+        "handle": handle,
+        "seed": grouped,
+        "sealed": sealed,
+        "qr": _qr(provisioning_uri(context, handle, seed)),
+    }
+
+
+def _qr(text: str) -> dict[str, Any]:
+    """A QR code as one path of an SVG, `size` modules wide with the quiet zone that scanners need."""
+    code = segno.make(text, error="m", micro=False)
+    rows = list(code.matrix_iter(border=4))
+    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
+    return {"size": len(rows), "path": path}

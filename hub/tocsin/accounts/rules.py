@@ -1,0 +1,194 @@
+"""What people may do, and what a handle, a password and a session must be like. Pure.
+
+PERMISSIONS is the one table of who may do what; nothing else in the hub decides it. A right is never enough where NEVER
+forbids it to another role of the same person: duties are separate by person, not by page.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.errors import Refused
+from tocsin.web.people import ACTIONS, PURPOSES, ROLES, Action, Purpose, Role
+from tocsin_schemas.policy import DAY
+
+HANDLE: Final = re.compile(r"[a-z][a-z0-9-]{1,31}")
+LINK_SECONDS: Final = 15 * 60
+IDLE_SECONDS: Final = 30 * 60
+ABSOLUTE_SECONDS: Final = 12 * 3600
+SEEN_SECONDS: Final = 60
+"""How far the note of when a session was last used may lag: not every page is worth a write."""
+RECENT_SECONDS: Final = 15 * 60
+"""How long ago somebody may have signed in who changes what they sign in with (ASVS 7.5.1)."""
+CHALLENGE_SECONDS: Final = 5 * 60
+TRIES: Final = 5
+TRY_SECONDS: Final = 15 * 60
+"""Wrong passwords or codes for one handle in that time."""
+HUB_TRIES: Final = 60
+HUB_TRY_SECONDS: Final = 60
+"""The same for all handles together, known or not: what bounds the hub's own work, and guessing across handles."""
+PASSWORD_LENGTH: Final = range(14, 129)
+RECOVERY_CODES: Final = 10
+READ_LOG_NAMED: Final = 183 * DAY
+READ_LOG_KEPT: Final = 730 * DAY
+"""How long a read keeps the name of its reader, and how long it is kept at all (trust.md §6)."""
+
+GRANTED: Final[tuple[Role, ...]] = ("vetter", "operator", "auditor", "org_admin", "org_analyst")
+"""Roles that somebody gives; the others come with a seat."""
+OF_A_MEMBER: Final[tuple[Role, ...]] = ("org_admin", "org_analyst")
+
+_EVERYONE: Final = frozenset(ROLES)
+_BOARD: Final[frozenset[Role]] = frozenset({"board"})
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Who may do something. `approves`: only after signing in with a passkey. `sensitive`: reading what is logged.
+
+    `writes` is true of everything but reading.
+    """
+
+    roles: frozenset[Role]
+    approves: bool = False
+    sensitive: bool = False
+    writes: bool = True
+
+
+def _read(*roles: Role, sensitive: bool = False) -> Permission:
+    return Permission(frozenset(roles) or _EVERYONE, sensitive=sensitive, writes=False)
+
+
+def _do(*roles: Role, approves: bool = False) -> Permission:
+    return Permission(frozenset(roles) or _EVERYONE, approves=approves)
+
+
+PERMISSIONS: Final[Mapping[Action, Permission]] = {
+    "home.read": _read(),
+    "security.manage": _do(),
+    "people.read": _read("operator", "auditor"),
+    "people.manage": _do("operator"),
+    "readlog.read": _read("auditor"),
+    "application.read": _read("board", "vetter", "auditor", sensitive=True),
+    "application.vet": _do("board", "vetter", approves=True),
+    "application.ask": _do("board", "vetter"),
+    "application.sponsor": _do("org_admin", approves=True),
+    "docket.read": _read("board", "auditor"),
+    "motion.read": _read("board", "auditor"),
+    "motion.propose": _do("board", approves=True),
+    "motion.endorse": _do("board", approves=True),
+    "motion.remark": _do("board"),
+    "motion.recuse": _do("board"),
+    "motion.open": _do("chair", approves=True),
+    "motion.vote": _do("board", approves=True),
+    "emergency.read": _read("board", "duty", "auditor"),
+    "emergency.sign": _do("duty", approves=True),
+    "member.read": _read("board", "vetter", "operator", "auditor"),
+    "scorecard.read": _read("board", "auditor", sensitive=True),
+    "policy.read": _read(),
+    "policy.simulate": _read("board", "operator", "auditor"),
+    "key.read": _read("board", "operator", "auditor"),
+    "audit.read": _read(),
+    "audit.export": _read("board", "auditor"),
+    "signal.read": _read("org_admin", "org_analyst", "auditor", sensitive=True),
+    "organisation.read": _read("org_admin", "org_analyst"),
+    "organisation.manage": _do("org_admin"),
+    "appeal.file": _do("org_admin"),
+}
+"""Who may do what in the console."""
+
+_WRITING: Final = frozenset(action for action in ACTIONS if PERMISSIONS[action].writes) - {"security.manage"}
+NEVER: Final[Mapping[Role, frozenset[Action]]] = {
+    # The board decides about members and cannot read what they report.
+    "board": frozenset({"signal.read"}),
+    # Whoever runs the machines neither votes, nor vets, nor speaks for a member, nor reads what members report.
+    "operator": (_WRITING - {"people.manage"}) | {"signal.read"},
+    # An auditor reads everything and writes nothing.
+    "auditor": _WRITING,
+}
+"""What a role takes from a person, whatever else they are."""
+
+if PERMISSIONS.keys() != set(ACTIONS):
+    raise AssertionError("PERMISSIONS and Action must name the same")
+
+REASONS: Final[Mapping[Action, tuple[Purpose, ...]]] = {
+    "application.read": ("vetting", "ballot", "appeal", "audit"),
+    "scorecard.read": ("ballot", "appeal", "audit"),
+    "signal.read": ("investigation", "own-signals", "appeal", "audit"),
+}
+"""The purposes somebody may name for each sensitive read."""
+
+if REASONS.keys() != {action for action in ACTIONS if PERMISSIONS[action].sensitive} or not frozenset(
+    purpose for reasons in REASONS.values() for purpose in reasons
+) <= frozenset(PURPOSES):
+    raise AssertionError("REASONS and the sensitive actions must name the same")
+
+
+def allowed(roles: frozenset[Role], action: Action) -> bool:
+    """Whether somebody with these roles may do it: one role has the right, and none takes it away.
+
+    What every role may do, somebody without any may, too.
+    """
+    right = PERMISSIONS[action].roles
+    return (right == _EVERYONE or not roles.isdisjoint(right)) and not any(
+        action in NEVER.get(role, frozenset()) for role in roles
+    )
+
+
+def check_handle(handle: str) -> str:
+    """A person's handle.
+
+    Raises:
+        Refused: `claim-invalid`.
+    """
+    if not HANDLE.fullmatch(handle):
+        raise Refused("claim-invalid", "handle", "2 to 32 of a-z, 0-9 and -, beginning with a letter")
+    return handle
+
+
+def check_grant(role: str, issuer: str | None) -> Role:
+    """A role that may be given: for a member where it is one of a member's, else for the hub.
+
+    Raises:
+        Refused: `claim-invalid`.
+    """
+    for known in GRANTED:
+        if known == role:
+            if (known in OF_A_MEMBER) != (issuer is not None):
+                raise Refused(
+                    "claim-invalid", "role", "roles of a member are given for one, the others for none"
+                )
+            return known
+    raise Refused("claim-invalid", "role", f"one of {', '.join(GRANTED)}")
+
+
+def check_password(password: str, handle: str) -> str:
+    """A password worth hashing: long, and not the handle over again.
+
+    Raises:
+        Refused: `claim-invalid`.
+    """
+    if len(password) not in PASSWORD_LENGTH:
+        raise Refused(
+            "claim-invalid",
+            "password",
+            f"{PASSWORD_LENGTH.start} to {PASSWORD_LENGTH.stop - 1} characters; several words do well",
+        )
+    if len(set(password)) < 5 or len(password.lower().replace(handle, "")) < PASSWORD_LENGTH.start // 2:
+        raise Refused("claim-invalid", "password", "too easily guessed")
+    return password
+
+
+def session_over(opened: int, seen: int, now: int) -> bool:
+    """Whether a session has ended: unused for 30 minutes, or 12 hours old."""
+    return now - seen >= IDLE_SECONDS or now - opened >= ABSOLUTE_SECONDS
+
+
+def check_recent(since: int, now: int) -> None:
+    """Who changes what they sign in with has just signed in.
+
+    Raises:
+        Refused: `sign-in-again`.
+    """
+    if now - since >= RECENT_SECONDS:
+        raise Refused("sign-in-again", "", "signed in too long ago for this")

@@ -1,0 +1,186 @@
+"""Applications: the list with its clocks, and the workbench where each item is checked by two people.
+
+Reading an application is sensitive: it asks for a purpose and is logged (`tocsin.accounts`).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Final, get_args
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from tocsin.errors import Refused
+from tocsin.governance.pages import actors, words
+from tocsin.governance.rules.applications import QUESTIONS
+from tocsin.governance.service import applications, motions, vetting
+from tocsin.governance.service.views import ApplicationView
+from tocsin.web.console import Sent, allowed, page, person, to
+from tocsin.web.people import Person
+from tocsin_schemas.vocabulary import ApplicationState, VettingItem, VettingResult
+
+router: Final = APIRouter(prefix="/console/applications", include_in_schema=False)
+
+WAITING: Final = frozenset({"draft", "submitted", "vetting", "info_requested"})
+"""States with a clock of their own."""
+GROUPS: Final[tuple[tuple[str, tuple[ApplicationState, ...]], ...]] = (
+    ("To be checked", ("submitted", "vetting", "info_requested")),
+    ("Before the board", ("discussion", "ballot", "approved_pending_keys")),
+    ("Ended", ("rejected", "lapsed")),
+)
+"""Drafts are the applicant's own affair until they are handed in."""
+
+
+@router.get("")
+def listed(request: Request, who: Annotated[Person, Depends(person("application.read"))]) -> Response:
+    """Every application that was handed in, by where it stands."""
+    at = actors.chamber(request)
+    groups = [(title, applications.applications(at, *states)) for title, states in GROUPS]
+    return page(
+        request,
+        who,
+        "governance/applications.html",
+        groups=groups,
+        WAITING=WAITING,
+        APPLICATIONS=words.APPLICATIONS,
+        CLASSES=words.CLASSES,
+    )
+
+
+@router.get("/{application_id}")
+def workbench(
+    request: Request, application_id: str, who: Annotated[Person, Depends(person("application.read"))]
+) -> Response:
+    """One application with everything its checkers have found."""
+    return _shown(request, who, application_id)
+
+
+@router.post("/{application_id}/vetting")
+def begin(
+    request: Request,
+    application_id: str,
+    who: Annotated[Person, Depends(person("application.vet"))],
+    _sent: Sent,
+) -> Response:
+    """Begin with the checks."""
+    at = actors.chamber(request)
+    return _act(request, who, application_id, lambda: vetting.begin(at, application_id, actors.caller(who)))
+
+
+@router.post("/{application_id}/checks")
+def check(
+    request: Request,
+    application_id: str,
+    who: Annotated[Person, Depends(person("application.vet"))],
+    sent: Sent,
+) -> Response:
+    """Record what the person found of one item."""
+    item: VettingItem = sent.one_of("item", get_args(VettingItem))
+
+    def act() -> None:
+        result: VettingResult = sent.one_of("result", get_args(VettingResult))
+        evidence = sent["evidence"].strip().lower()
+        vetting.check(actors.chamber(request), application_id, actors.caller(who), item, result, evidence)
+
+    return _act(request, who, application_id, act, item)
+
+
+@router.post("/{application_id}/questions")
+def ask(
+    request: Request,
+    application_id: str,
+    who: Annotated[Person, Depends(person("application.ask"))],
+    sent: Sent,
+) -> Response:
+    """Put questions of the form to the applicant again."""
+    at = actors.chamber(request)
+    names = [name for name in QUESTIONS if name in sent]
+    return _act(
+        request,
+        who,
+        application_id,
+        lambda: vetting.request_info(at, application_id, actors.caller(who), names),
+    )
+
+
+@router.post("/{application_id}/admission")
+def propose(
+    request: Request,
+    application_id: str,
+    who: Annotated[Person, Depends(person("motion.propose"))],
+    _sent: Sent,
+) -> Response:
+    """Ask the board to admit the applicant."""
+    at = actors.chamber(request)
+    try:
+        motion = motions.propose_admission(at, actors.seated(who), application_id)
+    except Refused as error:
+        return _again(request, who, application_id, error, None)
+    return to(f"/console/motions/{motion}")
+
+
+def _act(
+    request: Request,
+    who: Person,
+    application_id: str,
+    act: Callable[[], object],
+    item: VettingItem | None = None,
+) -> Response:
+    """Do it and show the application, or show it with what was wrong."""
+    try:
+        act()
+    except Refused as error:
+        return _again(request, who, application_id, error, item)
+    return to(f"/console/applications/{application_id}" + (f"#item-{item}" if item else ""))
+
+
+def _again(
+    request: Request, who: Person, application_id: str, error: Refused, item: VettingItem | None
+) -> Response:
+    if error.code == "not-found":
+        raise error
+    try:
+        person("application.read")(request)
+    except Refused:
+        # Whoever writes here need not have named a purpose to read: then the refusal stands alone.
+        raise error from None
+    return _shown(request, who, application_id, error, item)
+
+
+def _shown(
+    request: Request,
+    who: Person,
+    application_id: str,
+    wrong: Refused | None = None,
+    item: VettingItem | None = None,
+) -> Response:
+    view = applications.application(actors.chamber(request), application_id)
+    parts = {} if item is None else {"evidence": words.ITEMS[item].title, "checker": words.ITEMS[item].title}
+    advice = None if wrong is None else words.advice(wrong, parts)
+    vets = allowed(request, who, "application.vet")
+    return page(
+        request,
+        who,
+        "governance/application.html",
+        status=200 if advice is None else advice.status,
+        wrong=advice,
+        application=view,
+        opened=item or _next(view, who),
+        checking=vets and view.state in {"vetting", "info_requested"},
+        said=words.said,
+        QUESTIONS=QUESTIONS,
+        ITEMS=words.ITEMS,
+        WAITING=WAITING,
+        APPLICATIONS=words.APPLICATIONS,
+        CLASSES=words.CLASSES,
+    )
+
+
+def _next(view: ApplicationView, who: Person) -> VettingItem | None:
+    """The first item that still needs a finding of this person."""
+    return next(
+        (
+            item.item
+            for item in view.items
+            if not item.complete and all(check.checker != who.handle for check in item.checks)
+        ),
+        None,
+    )

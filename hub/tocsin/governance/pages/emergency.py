@@ -1,0 +1,83 @@
+"""Emergencies: what suspending a member would stop, the two signatures, and the clock that ends it by itself."""
+
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from tocsin.errors import Refused
+from tocsin.governance.pages import actors, words
+from tocsin.governance.service import emergency, motions
+from tocsin.web.console import Sent, page, person, to
+from tocsin.web.people import Person
+from tocsin_schemas.membership import EMERGENCY_SECONDS, TRANSITIONS
+
+router: Final = APIRouter(prefix="/console/emergency", include_in_schema=False)
+
+SOURCES: Final = frozenset(step.source for step in TRANSITIONS if step.act == "emergency_suspend")
+REACH: Final = {
+    "statements": "Its live statements",
+    "withheld": "Statements withheld from others",
+    "indicators": "Indicators that lose standing",
+    "corroborated": "Of them, no longer corroborated",
+}
+
+
+class Running(NamedTuple):
+    """A member that is suspended in an emergency, since when, and when that ends by itself."""
+
+    issuer: str
+    since: int
+    ends: int
+
+
+@router.get("")
+def show(
+    request: Request, who: Annotated[Person, Depends(person("emergency.read"))], member: str = ""
+) -> Response:
+    """The emergencies there are, and what suspending the member named would stop."""
+    return _shown(request, who, member)
+
+
+@router.post("")
+def begin(
+    request: Request, who: Annotated[Person, Depends(person("emergency.sign"))], sent: Sent
+) -> Response:
+    """Begin: the decision is put before the duty officers, of whom two have to sign it."""
+    try:
+        motion = emergency.begin(actors.chamber(request), actors.seated(who), sent["member"])
+    except Refused as error:
+        return _shown(request, who, "", error)
+    return to(f"/console/motions/{motion}")
+
+
+def _shown(request: Request, who: Person, member: str, wrong: Refused | None = None) -> Response:
+    at = actors.chamber(request)
+    lines = [
+        line
+        for line in motions.docket(at, actors.seat(who))
+        if line.type == "member.emergency_suspend" and line.state == "ballot"
+    ]
+    state = actors.board(request)
+    standings = {} if state is None else state.members
+    members = sorted(issuer for issuer, one in standings.items() if one.state in SOURCES)
+    running = [
+        Running(issuer, one.since, one.since + EMERGENCY_SECONDS)
+        for issuer, one in standings.items()
+        if one.state == "emergency_suspended"
+    ]
+    advice = None if wrong is None else words.advice(wrong, {"member": "Member", "issuer": "Member"})
+    return page(
+        request,
+        who,
+        "governance/emergency.html",
+        status=200 if advice is None else advice.status,
+        wrong=advice,
+        running=sorted(running, key=lambda one: one.ends),
+        signing=lines,
+        members=members,
+        preview=emergency.preview(at, member) if member in members else None,
+        hours=EMERGENCY_SECONDS // 3600,
+        MEMBERS=words.MEMBERS,
+        REACH=REACH,
+        said=words.said,
+    )

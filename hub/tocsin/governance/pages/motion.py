@@ -1,0 +1,262 @@
+"""One motion: what it says in plain words beside its digest, the discussion, the votes, and the result with its proof.
+
+Rules: to a seat, nothing but whom it is about opens before it has said whether it has a conflict of interest; what
+is decided at once is the exception, where signing says it. A vote is signed by the person's own seat or not at all.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Final, NamedTuple, get_args
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
+
+from tocsin.errors import Refused
+from tocsin.governance.pages import actors, words
+from tocsin.governance.rules.motions import OPEN_STATES
+from tocsin.governance.rules.people import Seated
+from tocsin.governance.service import ballots, motions
+from tocsin.governance.service.views import BallotPaper, MotionView
+from tocsin.web.console import Form, Sent, allowed, page, person, to
+from tocsin.web.people import Person
+from tocsin_schemas.decisions import Assertion, Ballot
+from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.tally import AT_ONCE
+from tocsin_schemas.vocabulary import Choice, RemarkStance, RemarkTopic
+
+router: Final = APIRouter(prefix="/console/motions", include_in_schema=False)
+
+_INSTANTS: Final = frozenset({"until", "noticed_at", "filed_at"})
+_EXACT: Final = frozenset({"vetting", "keys", "kid", "terms", "control_group"})
+_LABELS: Final = {
+    "until": "Until",
+    "noticed_at": "Told of the complaint",
+    "filed_at": "Appeal filed",
+    "member_class": "Class",
+    "control_group": "Owner",
+    "sponsors": "Sponsors",
+    "vetting": "Vetting report (SHA-256)",
+    "keys": "Keys",
+    "communities": "Communities",
+    "community": "Community",
+    "read": "May read",
+    "write": "May write",
+    "kid": "Key",
+    "terms": "Terms (SHA-256)",
+    "of": "Decision appealed against",
+    "list": "List",
+    "policy": "New policy",
+    "roster": "New roster",
+}
+
+
+class Until(NamedTuple):
+    """What happens next by itself, and when."""
+
+    words: str
+    at: int
+
+
+@router.get("/{motion_id}")
+def motion(
+    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.read"))]
+) -> Response:
+    """One motion as the person may see it."""
+    return _shown(request, who, motion_id)
+
+
+@router.post("/{motion_id}/declaration")
+def declare(
+    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.recuse"))], sent: Sent
+) -> Response:
+    """Say whether there is a conflict of interest."""
+    conflict = sent.one_of("conflict", ("yes", "no")) == "yes"
+    return _act(
+        request,
+        who,
+        motion_id,
+        lambda seat: motions.declare(actors.chamber(request), seat, motion_id, conflict=conflict),
+    )
+
+
+@router.post("/{motion_id}/endorsement")
+def endorse(
+    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.endorse"))], _sent: Sent
+) -> Response:
+    """Want the motion discussed."""
+    return _act(
+        request, who, motion_id, lambda seat: motions.endorse(actors.chamber(request), seat, motion_id)
+    )
+
+
+@router.post("/{motion_id}/withdrawal")
+def withdraw(
+    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.propose"))], _sent: Sent
+) -> Response:
+    """Take one's own motion back."""
+    return _act(
+        request, who, motion_id, lambda seat: motions.withdraw(actors.chamber(request), seat, motion_id)
+    )
+
+
+@router.post("/{motion_id}/remarks")
+def remark(
+    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.remark"))], sent: Sent
+) -> Response:
+    """Add a coded remark."""
+
+    def act(seat: Seated) -> None:
+        stance: RemarkStance = sent.one_of("stance", get_args(RemarkStance))
+        topic: RemarkTopic = sent.one_of("topic", get_args(RemarkTopic))
+        document = sent.get("document") or None
+        motions.remark(actors.chamber(request), seat, motion_id, stance, topic, document)
+
+    return _act(request, who, motion_id, act)
+
+
+@router.post("/{motion_id}/ballots")
+def vote(
+    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.vote"))], sent: Sent
+) -> Response:
+    """Cast the vote of the person's own seat, signed with a passkey."""
+    at = actors.chamber(request)
+    return _act(
+        request,
+        who,
+        motion_id,
+        lambda seat: ballots.cast(at, motion_id, _ballot(sent, seat, actors.now(request))),
+    )
+
+
+def _ballot(sent: Form, seat: Seated, now: int) -> Ballot:
+    choice: Choice = sent.one_of("choice", get_args(Choice))
+    parts = {name: sent.get(name, "") for name in ("client_data", "authenticator_data", "signature")}
+    if not all(parts.values()):
+        raise Refused(
+            "ballot-invalid", "signature", "the passkey did not sign; try again and follow its prompt"
+        )
+    try:
+        return Ballot(
+            seat=seat.seat,
+            choice=choice,
+            credential=sent["credential"],
+            cast_at=now,
+            assertion=Assertion(**parts),
+        )
+    except ValidationError:
+        raise Refused("ballot-invalid", "signature", "not what a passkey answers") from None
+
+
+def _act(request: Request, who: Person, motion_id: str, act: Callable[[Seated], object]) -> Response:
+    """Do it and show the motion, or show it with what was wrong."""
+    try:
+        act(actors.seated(who))
+    except Refused as error:
+        if error.code == "not-found":
+            raise
+        return _shown(request, who, motion_id, wrong=error)
+    return to(f"/console/motions/{motion_id}")
+
+
+def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None = None) -> Response:
+    seat = actors.seat(who)
+    view = motions.motion(actors.chamber(request), motion_id, seat)
+    recused = seat is not None and any(name == seat.seat for name, _ in view.recusals)
+    papers = _papers(request, who, view, seat)
+    signable = [
+        credential
+        for paper in papers[:1]
+        for credential in paper.credentials
+        if credential.kind == "webauthn"
+    ]
+    voting = "vote" in view.may and allowed(request, who, "motion.vote")
+    advice = None if wrong is None else words.advice(wrong)
+    return page(
+        request,
+        who,
+        "governance/motion.html",
+        status=200 if advice is None else advice.status,
+        passkeys=bool(signable),
+        wrong=advice,
+        motion=view,
+        until=_until(view),
+        closed_to_me=_closed(view, seat, recused=recused),
+        shut=recused and view.state in OPEN_STATES and bool(view.declared),
+        me=None if seat is None else seat.seat,
+        details=_details(view),
+        decision=None if view.decision is None else json.dumps(view.decision, indent=1, sort_keys=True),
+        papers=papers if signable else (),
+        allow=" ".join(credential.id for credential in signable),
+        offline=bool(papers) and not signable,
+        needs_passkey=voting and not who.passkey,
+        choices=_choices(view),
+        at_once=view.threshold in AT_ONCE,
+        DECISIONS=words.DECISIONS,
+        MOTIONS=words.MOTIONS,
+        RESULTS=words.RESULTS,
+        RULES=words.RULES,
+        RECUSALS=words.RECUSALS,
+        CHOICES=words.CHOICES,
+        STANCES=words.STANCES,
+        TOPICS=words.TOPICS,
+    )
+
+
+def _closed(view: MotionView, seat: Seated | None, *, recused: bool) -> bool:
+    """Whether the seat has first to say if it has a conflict."""
+    if seat is None or recused or view.proposer == seat.seat or view.threshold in AT_ONCE:
+        return False
+    return view.declared is None and "declare" in view.may
+
+
+def _papers(request: Request, who: Person, view: MotionView, seat: Seated | None) -> tuple[BallotPaper, ...]:
+    """A ballot paper for each choice, where the person can vote now."""
+    if seat is None or "vote" not in view.may or not who.passkey or not allowed(request, who, "motion.vote"):
+        return ()
+    at = actors.chamber(request)
+    return tuple(ballots.ballot_paper(at, seat, view.id, choice) for choice in _choices(view))
+
+
+def _choices(view: MotionView) -> dict[Choice, str]:
+    """What can be signed, and its words; where one or two signatures decide, nobody need abstain."""
+    if view.type == "member.emergency_suspend":
+        return {"yes": "Yes: suspend it now", "no": "No: there is no emergency"}
+    if view.threshold in AT_ONCE:
+        return {"yes": "Yes: I sign it"}
+    return {choice: words.CHOICES[choice] for choice in get_args(Choice)}
+
+
+def _until(view: MotionView) -> Until | None:
+    if view.state == "discussion" and view.discussion_ends is not None:
+        return Until("The ballot opens", view.discussion_ends)
+    if view.state == "ballot" and view.closes_at is not None:
+        return Until("The ballot closes", view.closes_at)
+    return None
+
+
+def _details(view: MotionView) -> list[tuple[str, str, bool]]:
+    """What the decision says beside its subject, as people read it; and whether every letter of it counts."""
+    return [
+        (_LABELS[name], _value(name, value), name in _EXACT)
+        for name, value in view.params.items()
+        if name in _LABELS and value not in (None, [], {})
+    ]
+
+
+def _value(name: str, value: Any) -> str:
+    if name in _INSTANTS:
+        return f"{rfc3339(value)[:16].replace('T', ' ')} UTC"
+    if name == "member_class":
+        return words.CLASSES[value]
+    if name in {"policy", "roster"}:
+        return f"version {value['version']}"
+    if name == "communities":
+        return ", ".join(_grant(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _grant(item: dict[str, Any]) -> str:
+    rights = [word for word in ("read", "write") if item[word]]
+    return f"{item['community']} ({' and '.join(rights) or 'no rights'})"

@@ -1,0 +1,244 @@
+"""The policy at the console: the values in force, every version with what it changed, and the form for a motion.
+
+Each value has a name, a meaning and a unit that people use; the chain keeps seconds.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, NamedTuple, Protocol
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
+
+from tocsin.errors import Refused
+from tocsin.governance.pages import actors, words
+from tocsin.governance.service import history, motions
+from tocsin.web.console import Form, Sent, page, person, to
+from tocsin.web.people import Person
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.decisions import SetPolicy
+from tocsin_schemas.policy import DAY, Policy
+
+router: Final = APIRouter(prefix="/console/policy", include_in_schema=False)
+
+
+class Value(NamedTuple):
+    """What a value of the policy means, and how many seconds (or things) its unit is."""
+
+    label: str
+    unit: str
+    size: int = 1
+
+
+VALUES: Final[Mapping[str, Value]] = {
+    "corroborating_groups": Value("Independent owners that corroborate", "owners"),
+    "corroboration_window": Value("within", "days", DAY),
+    "disputing_groups": Value("Owners whose disputes stop an indicator", "owners"),
+    "iat_past": Value("A signal may have been signed before it arrives", "seconds"),
+    "iat_future": Value("A signer's clock may be ahead", "seconds"),
+    "toe_past": Value("What a report observed may lie back", "days", DAY),
+    "live_reports": Value("Live reports of one author about one indicator", "reports"),
+    "min_pdq_quality": Value("Least quality of a PDQ hash", "of 100"),
+    "signals_per_hour": Value("Signals of one member in an hour", "signals"),
+    "media_candidate": Value("Life of a media hash that one owner reported", "days", DAY),
+    "media_corroborated": Value("Life of a corroborated media hash", "days", DAY),
+    "account_candidate": Value("Life of an account token that one owner reported", "days", DAY),
+    "account_corroborated": Value("Life of a corroborated account token", "days", DAY),
+    "account_confirmed": Value("Life of an account token that people confirmed", "days", DAY),
+    "artefact": Value("Life of a model artefact", "days", DAY),
+    "sighting": Value("Life of a sighting", "days", DAY),
+    "dispute": Value("Life of a dispute", "days", DAY),
+    "outcome": Value("Life of an outcome", "days", DAY),
+    "discussion": Value("A motion is discussed", "hours", 3600),
+    "voting": Value("A ballot is open", "hours", 3600),
+    "provisional": Value("A member is provisional, without objection", "days", DAY),
+}
+"""The values that a form changes; agreements and label packs are decisions of their own."""
+LISTS: Final = {"agreements": "Licensed lists in use", "label_packs": "Label packs in force"}
+
+if {*VALUES, *LISTS, "version"} != set(Policy.model_fields):
+    raise AssertionError("a value of the policy without words, or words without a value")
+
+
+class Line(NamedTuple):
+    """A value as a page shows it."""
+
+    name: str
+    label: str
+    value: str
+    unit: str
+
+
+class Version(NamedTuple):
+    """A policy that was set: its number, its record and when, and the values it changed: (label, before, after)."""
+
+    number: int
+    record: int
+    at: int
+    changes: tuple[tuple[str, str, str], ...]
+
+
+class Simulated(Protocol):
+    """What another policy would do (tocsin.signals.service.simulate)."""
+
+    @property
+    def before(self) -> Mapping[str, int]:
+        """Indicators by status now."""
+
+    @property
+    def after(self) -> Mapping[str, int]:
+        """Indicators by status then."""
+
+    @property
+    def moved(self) -> int:
+        """Indicators that would stand elsewhere."""
+
+    @property
+    def capped_before(self) -> int:
+        """Signals above the caps now."""
+
+    @property
+    def capped_after(self) -> int:
+        """Signals above the caps then."""
+
+    @property
+    def shortened(self) -> int:
+        """Statements that would end earlier."""
+
+    @property
+    def over(self) -> int:
+        """Those of them that would be over by now."""
+
+
+@router.get("")
+def policy(request: Request, who: Annotated[Person, Depends(person("policy.read"))]) -> Response:
+    """What is in force, and how it came about."""
+    state = actors.board(request)
+    now = _in_force(request)
+    return page(
+        request,
+        who,
+        "governance/policy.html",
+        governed=state is not None,
+        version=now.version,
+        lines=lines(now),
+        lists=[(label, sorted(getattr(now, name))) for name, label in LISTS.items()],
+        versions=[] if state is None else versions(history.first_policy(actors.chamber(request)), state),
+    )
+
+
+@router.get("/change")
+def change(request: Request, who: Annotated[Person, Depends(person("policy.simulate"))]) -> Response:
+    """The form in which values are changed, to see what that would do or to propose it."""
+    return _form(request, who)
+
+
+@router.post("/simulation")
+def simulation(
+    request: Request, who: Annotated[Person, Depends(person("policy.simulate"))], sent: Sent
+) -> Response:
+    """What the changed values would have done to the last 30 days; nothing is changed by asking."""
+    try:
+        wanted = read(sent, _in_force(request))
+    except Refused as error:
+        return _form(request, who, error)
+    simulate: Callable[[Policy], Simulated] = request.app.state.simulate
+    return _form(request, who, wanted=wanted, simulated=simulate(wanted))
+
+
+@router.post("/change")
+def propose(
+    request: Request, who: Annotated[Person, Depends(person("motion.propose"))], sent: Sent
+) -> Response:
+    """Propose it."""
+    now = _in_force(request)
+    try:
+        wanted = read(sent, now)
+        params = SetPolicy(policy=wanted).model_dump(mode="json")
+        made = motions.propose(actors.chamber(request), actors.seated(who), "policy.set", "policy", params)
+    except Refused as error:
+        return _form(request, who, error)
+    return to(f"/console/motions/{made}")
+
+
+def read(sent: Form, now: Policy) -> Policy:
+    """The policy that a form asks for: the one in force with the values it changes, and the next number.
+
+    Raises:
+        Refused: `request-invalid`, naming the value that does not fit; `conflict` when nothing is changed.
+    """
+    said = {name: _number(sent, name, value) for name, value in VALUES.items()}
+    if all(getattr(now, name) == number for name, number in said.items()):
+        raise Refused("conflict", "policy", "nothing is changed")
+    try:
+        return Policy.model_validate({**now.model_dump(), **said, "version": now.version + 1})
+    except ValidationError as error:
+        field = str(error.errors(include_input=False, include_url=False)[0]["loc"][0])
+        raise Refused("request-invalid", field, "outside what the chain allows") from None
+
+
+def lines(policy: Policy) -> list[Line]:
+    """Every value that is a number."""
+    return [Line(name, value.label, _shown(policy, name), value.unit) for name, value in VALUES.items()]
+
+
+def versions(first: Policy, state: BoardState) -> list[Version]:
+    """Every policy that the board has set after its `first`, the newest first."""
+    found: list[Version] = []
+    before = first
+    for outcome in sorted(state.decisions.values(), key=lambda one: one.record):
+        if outcome.result == "passes" and isinstance(outcome.params, SetPolicy):
+            after = outcome.params.policy
+            found.append(Version(after.version, outcome.record, outcome.at, _changes(before, after)))
+            before = after
+    return found[::-1]
+
+
+def _changes(before: Policy, after: Policy) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (f"{value.label} ({value.unit})", _shown(before, name), _shown(after, name))
+        for name, value in VALUES.items()
+        if getattr(before, name) != getattr(after, name)
+    )
+
+
+def _shown(policy: Policy, name: str) -> str:
+    whole, rest = divmod(getattr(policy, name), VALUES[name].size)
+    return f"{whole}" if not rest else f"{whole + rest / VALUES[name].size:.2f}"
+
+
+def _number(sent: Form, name: str, value: Value) -> int:
+    text = sent[name].strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Refused("request-invalid", name, "give a whole number")
+    return int(text) * value.size
+
+
+def _in_force(request: Request) -> Policy:
+    at = actors.chamber(request)
+    with at.database.snapshot() as uow:
+        return at.chain.policy_in_force(uow)
+
+
+def _form(
+    request: Request,
+    who: Person,
+    wrong: Refused | None = None,
+    *,
+    wanted: Policy | None = None,
+    simulated: Simulated | None = None,
+) -> Response:
+    now = _in_force(request)
+    parts = {name: value.label for name, value in VALUES.items()}
+    advice = None if wrong is None else words.advice(wrong, parts)
+    return page(
+        request,
+        who,
+        "governance/policy_change.html",
+        status=200 if advice is None else advice.status,
+        wrong=advice,
+        lines=lines(wanted or now),
+        version=now.version + 1,
+        governed=actors.board(request) is not None,
+        simulated=simulated,
+        statuses=[] if simulated is None else sorted({*simulated.before, *simulated.after}),
+    )

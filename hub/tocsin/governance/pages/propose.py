@@ -1,0 +1,116 @@
+"""Proposing a motion: the kinds there are, and a form for each."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from tocsin.errors import Refused
+from tocsin.governance.pages import actors, motion_forms, roster_form, words
+from tocsin.governance.pages.motion_forms import Entry, Proposal
+from tocsin.governance.service import motions
+from tocsin.web.console import Form, Sent, page, person, to
+from tocsin.web.people import Person
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.tally import RULES
+from tocsin_schemas.vocabulary import DecisionType
+
+router: Final = APIRouter(prefix="/console/motions/new", include_in_schema=False)
+
+ROSTER: Final[DecisionType] = "roster.set"
+GROUPS: Final[tuple[tuple[str, tuple[DecisionType, ...]], ...]] = (
+    ("Probation", ("member.object", "member.activate", "member.extend", "member.refuse")),
+    ("Members", ("member.suspend", "member.sanction", "member.reinstate", "member.expel")),
+    ("Keys", ("key.revoke", "key.enrol")),
+    ("Communities", ("community.open", "community.grant")),
+    ("The board and others", (ROSTER, "peering.set", "agreement.record")),
+)
+KINDS: Final = tuple(kind for _, kinds in GROUPS for kind in kinds)
+_ABOUT: Final[dict[DecisionType, str]] = {
+    ROSTER: "One seat changes at a time; everything else stays. Whoever takes the seat has to have a passkey: the"
+    " operator invites them with tocsin-hub console link, and the keys they made are taken from there.",
+    "member.object": "Your objection is enough by itself.",
+}
+
+
+@router.get("")
+def kinds(request: Request, who: Annotated[Person, Depends(person("motion.propose"))]) -> Response:
+    """What can be proposed."""
+    return page(
+        request,
+        who,
+        "governance/propose.html",
+        titled=None,
+        groups=GROUPS,
+        DECISIONS=words.DECISIONS,
+    )
+
+
+@router.get("/{kind}")
+def blank(request: Request, kind: str, who: Annotated[Person, Depends(person("motion.propose"))]) -> Response:
+    """The form for one kind of motion."""
+    return _form(request, who, _kind(kind))
+
+
+@router.post("/{kind}")
+def propose(
+    request: Request, kind: str, who: Annotated[Person, Depends(person("motion.propose"))], sent: Sent
+) -> Response:
+    """Propose it, or show the form with what was wrong."""
+    known = _kind(kind)
+    at = actors.chamber(request)
+    try:
+        said = _read(request, known, sent)
+        motion = motions.propose(
+            at, actors.seated(who), known, said.subject, said.params, complainant=said.complainant
+        )
+    except Refused as error:
+        return _form(request, who, known, sent, error)
+    return to(f"/console/motions/{motion}")
+
+
+def _kind(text: str) -> DecisionType:
+    for kind in KINDS:
+        if kind == text:
+            return kind
+    raise Refused("not-found", "kind", "no such form")
+
+
+def _read(request: Request, kind: DecisionType, sent: Form) -> Proposal:
+    if kind == ROSTER:
+        return roster_form.read(_state(request), sent, roster_form.passkeys(request))
+    return motion_forms.read(kind, sent)
+
+
+def _entries(kind: DecisionType, state: BoardState, sent: Form | None) -> tuple[Entry, ...]:
+    if kind == ROSTER:
+        return roster_form.entries(state, sent)
+    return motion_forms.entries(kind, state, sent)
+
+
+def _form(
+    request: Request, who: Person, kind: DecisionType, sent: Form | None = None, wrong: Refused | None = None
+) -> Response:
+    entries = _entries(kind, _state(request), sent)
+    labels = {entry.name: entry.label for entry in entries}
+    labels |= {f"params.{name}": label for name, label in labels.items()}
+    advice = None if wrong is None else words.advice(wrong, labels)
+    empty = [entry for entry in entries if entry.kind == "choice" and entry.required and not entry.options]
+    return page(
+        request,
+        who,
+        "governance/propose.html",
+        status=200 if advice is None else advice.status,
+        titled=words.DECISIONS[kind],
+        kind=kind,
+        entries=entries,
+        lacking=f"there is nothing for “{empty[0].label}” to choose from" if empty else "",
+        about=_ABOUT.get(kind, ""),
+        rule=words.RULES[RULES[kind]],
+        wrong=advice,
+    )
+
+
+def _state(request: Request) -> BoardState:
+    at = actors.chamber(request)
+    with at.database.snapshot() as uow:
+        return at.chain.state(uow)

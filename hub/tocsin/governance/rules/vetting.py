@@ -1,0 +1,96 @@
+"""When an application is vetted: every item found good by two different people, each with a digest of the evidence.
+
+A check is never changed. A checker that found wrong may check again; its newest finding of an item is the one that
+counts, and one that fails an item stops it whatever others found.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, get_args
+
+from tocsin_schemas.problems import Refused
+from tocsin_schemas.vocabulary import VettingItem, VettingResult
+
+ITEMS: Final[tuple[VettingItem, ...]] = get_args(VettingItem)
+CHECKERS: Final = 2
+REPORT_LABEL: Final = b"tocsin/vetting-report/v1\n"
+
+
+class Check(NamedTuple):
+    """One finding. `evidence` is the SHA-256 of what the checker saw, `checked_at` Unix seconds."""
+
+    item: VettingItem
+    checker: str
+    result: VettingResult
+    evidence: bytes
+    checked_at: int
+
+
+def newest(checks: Iterable[Check]) -> Mapping[VettingItem, Mapping[str, Check]]:
+    """By item, the newest finding of each checker; the checks come in the order in which they were made."""
+    found: dict[VettingItem, dict[str, Check]] = {item: {} for item in ITEMS}
+    for check in checks:
+        found[check.item][check.checker] = check
+    return found
+
+
+def missing(checks: Sequence[Check]) -> tuple[VettingItem, ...]:
+    """The items that are not yet found good by two people and bad by nobody."""
+    return tuple(
+        item
+        for item, findings in newest(checks).items()
+        if len(findings) < CHECKERS or any(check.result != "pass" for check in findings.values())
+    )
+
+
+def judge_check(
+    checks: Sequence[Check], check: Check, *, checker_group: str | None, applicant_group: str
+) -> None:
+    """Whether a finding may be recorded.
+
+    Raises:
+        Refused: `checker-related` when the checker belongs to the applicant's control group, `checker-repeated` when
+            the same person has found the same of this item already.
+    """
+    if checker_group == applicant_group:
+        raise Refused("checker-related", "checker", "of the applicant's own control group")
+    before = newest(checks)[check.item].get(check.checker)
+    if before is not None and before.result == check.result:
+        raise Refused("checker-repeated", "checker", "another person has to check this item")
+
+
+def report(application: str, issuer: str, checks: Sequence[Check]) -> dict[str, object]:
+    """The vetting report as a document: every finding that counts, and those that were replaced.
+
+    Raises:
+        Refused: `vetting-incomplete` while an item lacks its two checks.
+    """
+    if lacking := missing(checks):
+        raise Refused(
+            "vetting-incomplete", lacking[0], "needs two people who find it good, and none who does not"
+        )
+    return {
+        "application": application,
+        "issuer": issuer,
+        "checks": [
+            {
+                "item": check.item,
+                "checker": check.checker,
+                "result": check.result,
+                "evidence": check.evidence.hex(),
+                "checked_at": check.checked_at,
+            }
+            for check in checks
+        ],
+    }
+
+
+def report_digest(document: Mapping[str, object]) -> bytes:
+    """SHA-256 over the label and the report in canonical form (RFC 8785: sorted, compact, ASCII)."""
+    return hashlib.sha256(REPORT_LABEL + canonical_document(document)).digest()
+
+
+def canonical_document(document: Mapping[str, object]) -> bytes:
+    """The one spelling of a report."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

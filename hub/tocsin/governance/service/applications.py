@@ -1,0 +1,258 @@
+"""Applying for membership: the form, its submission, answers to checkers, sponsors, and the clocks of waiting.
+
+Nobody has to log in to apply. Who holds the secret given at the first step may submit, answer and withdraw; each key
+has proved itself. An application changes nothing but its own rows: only a decision of the board makes a member.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tocsin.db import UnitOfWork
+from tocsin.errors import Refused
+from tocsin.governance.rules import applications as rules
+from tocsin.governance.rules import sponsors, tokens
+from tocsin.governance.rules.applications import ApplicationForm
+from tocsin.governance.rules.people import Caller
+from tocsin.governance.service import dossier
+from tocsin.governance.service.context import Chamber, is_id, new_id
+from tocsin.governance.service.views import ApplicationStatus, ApplicationView, Applied
+from tocsin.governance.store import applications as store
+from tocsin.governance.store.applications import Application
+from tocsin.members.rules import control_group_id
+from tocsin_schemas.membership import APPLICATION_SECONDS, Act, step
+from tocsin_schemas.vocabulary import ApplicationState
+
+OPEN_FOR_SPONSORS: Final = frozenset({"submitted", "vetting", "info_requested"})
+_WAITING: Final = ("draft", "submitted")
+_LAPSING: Final = ("draft", "submitted", "vetting", "info_requested")
+
+
+def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
+    """Take an application; with `submit` it is handed in at once, else it stays a draft of the applicant's.
+
+    Raises:
+        Refused: `board-absent` in a hub without a board; `conflict` for a member, or before somebody refused may try
+            again; `not-found` for a community there is none of; `rate-limited` when too many wait; and as
+            `rules.read_answers`, `rules.check_proof`, `submit`.
+    """
+    answers = rules.read_answers(form.answers)
+    wished = [wish.community for wish in form.communities]
+    if len(set(wished)) < len(wished):
+        raise Refused("claim-invalid", "communities", "names one twice")
+    group = control_group_id(form.owner)
+    secret = secrets.token_urlsafe(32)
+    with chamber.database.transaction() as uow:
+        state = chamber.chain.state(uow)
+        keys = {
+            key.kid: key
+            for key in (rules.check_proof(offer, form.issuer, chamber.issuer, uow.now) for offer in form.keys)
+        }
+        if set(wished) - state.communities.keys():
+            raise Refused("not-found", "communities", "no such community")
+        if any(kid in standing.keys for standing in state.members.values() for kid in keys):
+            raise Refused("conflict", "keys", "a key is registered already; make a new one")
+        dossier.check_may_apply(uow, state, form.issuer)
+        if store.count(uow, _WAITING) >= rules.MAX_WAITING:
+            raise Refused("rate-limited", "", "too many applications wait", retry_after=3600)
+        row = Application(
+            id=new_id(uow, "ap"),
+            issuer=form.issuer,
+            member_class=form.member_class,
+            control_group_id=group,
+            state="draft",
+            state_since=uow.now,
+            secret=_digest(secret),
+            created_at=uow.now,
+            submitted_at=None,
+            lapses_at=uow.now + APPLICATION_SECONDS,
+        )
+        store.add(uow, row)
+        store.put_answers(uow, row.id, answers)
+        store.add_keys(uow, row.id, list(keys.values()))
+        store.add_wishes(uow, row.id, form.communities)
+        if submit:
+            _submit(uow, row)
+    return Applied(row.id, secret, "submitted" if submit else "draft")
+
+
+def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationStatus:
+    """Hand a draft in.
+
+    Raises:
+        Refused: `not-found` without the secret; `claim-missing` with the first question that has no answer, or `keys`;
+            `conflict` when it was handed in before.
+    """
+    with chamber.database.transaction() as uow:
+        row = _own(uow, application_id, secret)
+        _submit(uow, row)
+        return _status(uow, application_id)
+
+
+def answer(
+    chamber: Chamber, application_id: str, secret: str, answers: Mapping[str, Sequence[str]]
+) -> ApplicationStatus:
+    """Answer what the checkers asked again, or fill in a draft.
+
+    Raises:
+        Refused: `not-found`; `conflict` while nothing is asked; `claim-missing` when one of the questions asked has no
+            answer; as `rules.read_answers`.
+    """
+    given = rules.read_answers(answers)
+    with chamber.database.transaction() as uow:
+        row = _own(uow, application_id, secret)
+        if row.state == "draft":
+            store.put_answers(uow, row.id, given)
+            return _status(uow, row.id)
+        state = step(row.state, "answer")
+        asked = store.asked(uow, row.id)
+        for name in asked:
+            if name not in given:
+                raise Refused("claim-missing", f"answers.{name}", "asked again: answer it")
+        if given.keys() - set(asked):
+            raise Refused("claim-unknown", "answers", "only what was asked may change")
+        store.put_answers(uow, row.id, given)
+        store.answered(uow, row.id)
+        since = row.submitted_at if row.submitted_at is not None else row.created_at
+        store.change(uow, row.id, state=state, state_since=uow.now, lapses_at=since + APPLICATION_SECONDS)
+        return _status(uow, row.id)
+
+
+def withdraw(chamber: Chamber, application_id: str, secret: str) -> ApplicationStatus:
+    """Give an application up, before the board has begun with it.
+
+    Raises:
+        Refused: `not-found`; `conflict` afterwards.
+    """
+    with chamber.database.transaction() as uow:
+        row = _own(uow, application_id, secret)
+        _move(uow, row, "abandon")
+        return _status(uow, row.id)
+
+
+def status(chamber: Chamber, application_id: str) -> ApplicationStatus:
+    """Where an application stands, for whoever has its id.
+
+    Raises:
+        Refused: `not-found`.
+    """
+    with chamber.database.snapshot() as uow:
+        return _status(uow, application_id)
+
+
+def applications(chamber: Chamber, *states: ApplicationState) -> list[ApplicationView]:
+    """The applications in these states, or all of them; the one that lapses first comes first."""
+    with chamber.database.snapshot() as uow:
+        state = chamber.chain.state(uow)
+        return [dossier.view(uow, state, row) for row in store.listed(uow, states)]
+
+
+def application(chamber: Chamber, application_id: str) -> ApplicationView:
+    """One application with everything that vetting has found.
+
+    Raises:
+        Refused: `not-found`.
+    """
+    with chamber.database.snapshot() as uow:
+        return dossier.view(uow, chamber.chain.state(uow), dossier.get(uow, application_id))
+
+
+def sponsor(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationView:
+    """Stand up for an applicant, as an administrator of a member.
+
+    Raises:
+        Refused: `role-missing` to anybody else; as `sponsor_signed`.
+    """
+    if "org_admin" not in caller.roles or caller.org_issuer is None:
+        raise Refused("role-missing", "role", "an administrator of a member speaks for it")
+    return _sponsor(chamber, application_id, caller.org_issuer, handle=caller.handle, jws=None)
+
+
+def sponsor_signed(chamber: Chamber, token: bytes) -> ApplicationView:
+    """Stand up for an applicant by a signed act: a JWS of type `tocsin-sponsorship+jwt` that names the application.
+
+    Raises:
+        Refused: as `tokens.open_member_word`; `not-found`; `sponsors-ineligible` when the member may not sponsor it,
+            `sponsors-related` to another sponsor's control group; `conflict` a second time, or too late.
+    """
+    with chamber.database.snapshot() as uow:
+        word = tokens.open_member_word(
+            chamber.chain.state(uow), token, tokens.SPONSORSHIP_TYP, chamber.issuer, uow.now
+        )
+    return _sponsor(chamber, word.application or "", word.iss, handle=None, jws=token)
+
+
+def lapse(chamber: Chamber) -> int:
+    """Let applications lapse whose time is over; how many."""
+    with chamber.database.snapshot() as uow:
+        waiting = bool(store.overdue(uow, _LAPSING))
+    if not waiting:
+        return 0
+    with chamber.database.transaction() as uow:
+        rows = store.overdue(uow, _LAPSING)
+        for row in rows:
+            _move(uow, row, "lapse")
+        return len(rows)
+
+
+def _sponsor(
+    chamber: Chamber, application_id: str, issuer: str, *, handle: str | None, jws: bytes | None
+) -> ApplicationView:
+    with chamber.database.transaction() as uow:
+        state = chamber.chain.state(uow)
+        row = dossier.get(uow, application_id, lock=True)
+        if row.state not in OPEN_FOR_SPONSORS:
+            raise Refused("conflict", "state", "sponsors come before the board's discussion")
+        others = [given.issuer for given in store.sponsors(uow, row.id)]
+        if issuer in others:
+            raise Refused("conflict", "sponsor", "stands up for this applicant already")
+        if not sponsors.fit(state, issuer, row.control_group_id):
+            raise Refused(
+                "sponsors-ineligible", "sponsor", "must be an active member unrelated to the applicant"
+            )
+        if not sponsors.unrelated(state, issuer, others):
+            raise Refused("sponsors-related", "sponsor", "of the same control group as another sponsor")
+        store.add_sponsorship(uow, row.id, issuer, handle=handle, jws=jws)
+        return dossier.view(uow, state, row)
+
+
+def _submit(uow: UnitOfWork, row: Application) -> None:
+    state = step(row.state, "submit")
+    lacking = rules.missing(store.answers(uow, row.id), len(store.keys(uow, row.id)))
+    if lacking:
+        field = lacking[0] if lacking[0] == "keys" else f"answers.{lacking[0]}"
+        raise Refused("claim-missing", field, "needed before the application can be handed in")
+    store.change(
+        uow,
+        row.id,
+        state=state,
+        state_since=uow.now,
+        submitted_at=uow.now,
+        lapses_at=uow.now + APPLICATION_SECONDS,
+    )
+
+
+def _own(uow: UnitOfWork, application_id: str, secret: str) -> Application:
+    """The application that a secret opens; a wrong secret looks like no application."""
+    row = store.get(uow, application_id, lock=True) if is_id(application_id) else None
+    if row is None or not hmac.compare_digest(row.secret, _digest(secret)):
+        raise Refused("not-found", "application", "no such application of yours")
+    return row
+
+
+def _move(uow: UnitOfWork, row: Application, act: Act) -> None:
+    store.change(uow, row.id, state=step(row.state, act), state_since=uow.now)
+
+
+def _status(uow: UnitOfWork, application_id: str) -> ApplicationStatus:
+    row = dossier.get(uow, application_id)
+    lapses_at = row.lapses_at
+    return ApplicationStatus(
+        row.id, row.issuer, row.state, row.state_since, lapses_at, store.asked(uow, row.id)
+    )
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

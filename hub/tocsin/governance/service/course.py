@@ -1,0 +1,316 @@
+"""The course of a motion, inside an open transaction: its ballot opens, closes into a record, and what follows.
+
+The chain's lock is taken first, so a ballot opens and closes on the newest record. A motion that the chain would refuse
+whatever the votes say, because the world has moved on, lapses. Ballots are verified again when they are counted: one
+that was changed in the database counts for nothing.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from tocsin.db import UnitOfWork
+from tocsin.errors import Refused
+from tocsin.governance.rules import ballots as box
+from tocsin.governance.rules import motions as rules
+from tocsin.governance.service import dossier
+from tocsin.governance.service.context import Chamber, is_id, new_id
+from tocsin.governance.store import applications
+from tocsin.governance.store import motions as store
+from tocsin.governance.store.motions import Motion
+from tocsin_schemas.ballots import closes_at, recusals_at_opening
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.decisions import Appeal, Ballot, Decision, Params, Recusal, Suspend
+from tocsin_schemas.effects import carry_out
+from tocsin_schemas.membership import SUSPENSION_MOST, Act, Fact, step
+from tocsin_schemas.roster import canonical
+from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName
+from tocsin_schemas.vocabulary import DecisionType
+
+logger = logging.getLogger(__name__)
+
+_ADMITTED: Final[Mapping[Result, tuple[Act, tuple[Fact, ...]]]] = {
+    "passes": ("admit", ("vetting_complete", "two_sponsors", "quorate_ballot")),
+    "fails": ("reject", ("quorate_ballot",)),
+    "inquorate": ("leave_undecided", ()),
+    "panel": ("leave_undecided", ()),
+}
+"""What the outcome of its ballot does to an application. What an admission needs has been checked by the chain."""
+
+
+def begin(
+    uow: UnitOfWork,
+    kind: DecisionType,
+    subject: str,
+    params: Params,
+    *,
+    proposer: str | None,
+    threshold: RuleName | None = None,
+    complainant: str | None = None,
+    application_id: str | None = None,
+) -> Motion:
+    """A new motion, proposed."""
+    row = Motion(
+        id=new_id(uow, "mo"),
+        type=kind,
+        subject=subject,
+        params=canonical(params),
+        threshold=threshold or RULES[kind],
+        proposer=proposer,
+        complainant=complainant,
+        application_id=application_id,
+        state="proposed",
+        until=uow.now + rules.STALE_SECONDS,
+        proposed_at=uow.now,
+    )
+    store.add(uow, row)
+    return row
+
+
+def discuss(uow: UnitOfWork, state: BoardState, row: Motion) -> None:
+    """Open the discussion."""
+    store.change(
+        uow, row.id, state="discussion", discussed_at=uow.now, until=uow.now + state.policy.discussion
+    )
+    if row.application_id is not None:
+        application = dossier.get(uow, row.application_id, lock=True)
+        if application.state == "vetting":
+            facts: tuple[Fact, ...] = (
+                ()
+                if dossier.lacking(uow, state, application)
+                else (
+                    "vetting_complete",
+                    "two_sponsors",
+                )
+            )
+            _move(uow, application.id, "begin_discussion", facts)
+
+
+def discuss_if_endorsed(uow: UnitOfWork, state: BoardState, row: Motion) -> None:
+    """Open the discussion once two others have endorsed it, or all the others that may vote, if they are fewer."""
+    decision = frame(uow, state, row, uow.now)
+    if len(store.endorsers(uow, row.id)) >= rules.endorsers_needed(
+        state.roster.seats, decision, row.proposer
+    ):
+        discuss(uow, state, row)
+
+
+def open_ballot(chamber: Chamber, uow: UnitOfWork, state: BoardState, row: Motion) -> None:
+    """Freeze the decision and open its ballot; a motion that can no longer be carried out lapses."""
+    try:
+        decision = frame(uow, state, row, uow.now)
+        check_possible(state, decision)
+    except Refused as refused:
+        _lapse(uow, row, refused)
+        return
+    store.change(
+        uow,
+        row.id,
+        state="ballot",
+        opened_at=uow.now,
+        until=decision.expires_at,
+        decision_seq=decision.seq,
+        decision=canonical(decision),
+    )
+    if row.application_id is not None:
+        _move(uow, row.application_id, "open_ballot", ())
+    settle(chamber, uow, state, row.id)
+
+
+def settle(chamber: Chamber, uow: UnitOfWork, state: BoardState, motion_id: str) -> None:
+    """Close the ballot if its time is over or nothing can change any more; else leave it open."""
+    row = get(uow, motion_id)
+    if row.state != "ballot":
+        return
+    decision = frozen(row)
+    if decision is None:
+        _lapse(uow, row, Refused("record-malformed", "decision", "not what its ballot opened on"))
+        return
+    if decision.threshold in AT_ONCE and uow.now >= decision.expires_at:
+        _lapse(uow, row, Refused("decision-expired", "decision", "too few have signed in time"))
+        return
+    found = good_ballots(chamber, uow, state, row, decision)
+    if not box.closes_now(state, decision, found, uow.now):
+        return
+    result, _ = box.tallied(state, decision, found)
+    if uow.now < decision.expires_at and not _can_follow(state, decision, result, uow.now):
+        return  # too early for what it does: it closes at its end
+    try:
+        record = chamber.chain.append(uow, box.body(state, decision, found, result))
+    except Refused as refused:
+        _lapse(uow, row, refused)
+        return
+    store.change(uow, row.id, state="closed", closed_at=uow.now, result=result, record_seq=record.seq)
+    if row.application_id is not None:
+        act, facts = _ADMITTED[result]
+        _move(uow, row.application_id, act, facts)
+    _follow(chamber, uow, row, decision, result)
+
+
+def frame(uow: UnitOfWork, state: BoardState, row: Motion, at: int) -> Decision:
+    """The decision that a motion would put to the vote if its ballot opened at `at`."""
+    params = params_of(row)
+    computed = recusals_at_opening(state, row.type, row.subject, params, at)
+    named = {recusal.seat for recusal in computed}
+    recused = [*computed, *(found for found in _outside(uow, state, row) if found.seat not in named)]
+    ends = closes_at(state, row.threshold, row.type, row.subject, at)
+    member = state.members.get(row.subject)
+    if row.type == "member.suspend" and member is not None and member.state == "emergency_suspended":
+        ends = max(at + 1, member.since + rules.CONFIRMATION_SECONDS)
+    return Decision(
+        type=row.type,
+        seq=max(store.last_number(uow), *state.decisions, 0) + 1,
+        prev=state.tip.hex(),
+        roster_version=state.roster.version,
+        threshold=row.threshold,
+        subject=row.subject,
+        params=params,
+        recused=recused,
+        issued_at=at,
+        expires_at=ends,
+    )
+
+
+def check_possible(state: BoardState, decision: Decision) -> None:
+    """Whether a decision could be carried out at the end of its ballot, as things stand.
+
+    Raises:
+        Refused: as the chain would, if it passed.
+    """
+    carry_out(state, decision, "passes", state.size, decision.expires_at)
+
+
+def _can_follow(state: BoardState, decision: Decision, result: Result, at: int) -> bool:
+    try:
+        carry_out(state, decision, result, state.size, at)
+    except Refused:
+        return False
+    return True
+
+
+def frozen(row: Motion) -> Decision | None:
+    """The decision as it was frozen when the ballot opened; None before, and for a row that was changed by hand."""
+    try:
+        return None if row.decision is None else Decision.model_validate_json(row.decision)
+    except ValidationError:
+        return None
+
+
+def params_of(row: Motion) -> Params:
+    """What the motion says beside its subject.
+
+    Raises:
+        Refused: `record-malformed` for a row that was changed by hand.
+    """
+    try:
+        said: Mapping[str, Any] = json.loads(row.params)
+        return rules.read_params(row.type, said)
+    except (ValueError, Refused):
+        raise Refused("record-malformed", "motion", "not what was moved") from None
+
+
+def get(uow: UnitOfWork, motion_id: str) -> Motion:
+    """One motion.
+
+    Raises:
+        Refused: `not-found`.
+    """
+    row = store.get(uow, motion_id) if is_id(motion_id) else None
+    if row is None:
+        raise Refused("not-found", "motion", "no such motion")
+    return row
+
+
+def good_ballots(
+    chamber: Chamber, uow: UnitOfWork, state: BoardState, row: Motion, decision: Decision
+) -> list[Ballot]:
+    """The ballots that verify; one that does not was changed since it was taken, and is named in the log."""
+    cast = store.ballots(uow, row.id)
+    whole = _verified(chamber, state, decision, [raw for _, raw in cast])
+    if whole is not None:
+        return whole
+    found: list[bytes] = []
+    for seat, raw in cast:
+        if _verified(chamber, state, decision, [*found, raw]) is None:
+            logger.error("a ballot does not verify and is left out: motion %s, seat %s", row.id, seat)
+        else:
+            found.append(raw)
+    return _verified(chamber, state, decision, found) or []
+
+
+def _verified(
+    chamber: Chamber, state: BoardState, decision: Decision, cast: Sequence[bytes]
+) -> list[Ballot] | None:
+    """The ballots, if all of them verify; as of when the last one was cast."""
+    try:
+        ballots = [Ballot.model_validate_json(raw) for raw in cast]
+        if ballots:
+            box.check(state, decision, ballots, max(b.cast_at for b in ballots), chamber.chain.verifier)
+    except (Refused, ValidationError):
+        return None
+    return ballots
+
+
+def _outside(uow: UnitOfWork, state: BoardState, row: Motion) -> list[Recusal]:
+    about = state.decisions.get(params.of) if isinstance(params := params_of(row), Appeal) else None
+    standing = None if row.complainant is None else state.members.get(row.complainant)
+    return rules.outside_recusals(
+        [seat for seat in (*state.roster.seats, *state.roster.panel) if seat.seated],
+        complainant_group=None if standing is None else standing.control_group,
+        complainant=row.complainant,
+        ties=store.ties(uow, row.subject if about is None else about.subject),
+        declared=store.declared(uow, row.id),
+        now=uow.now,
+    )
+
+
+def _follow(chamber: Chamber, uow: UnitOfWork, row: Motion, decision: Decision, result: Result) -> None:
+    """What a recorded decision brings about by itself: the panel's turn, a confirmation, the ballot on an objection."""
+    state = chamber.chain.state(uow)
+    if result == "panel" and row.threshold != "panel" and row.type != "roster.set":
+        after = begin(
+            uow,
+            row.type,
+            row.subject,
+            decision.params,
+            proposer=row.proposer,
+            threshold="panel",
+            complainant=row.complainant,
+            application_id=row.application_id,
+        )
+        for seat, conflict in store.declared(uow, row.id).items():
+            if conflict:
+                store.declare(uow, after.id, seat, conflict=True)
+        open_ballot(chamber, uow, state, after)
+    elif result == "passes" and row.type == "member.emergency_suspend":
+        until = Suspend(until=uow.now + SUSPENSION_MOST)
+        after = begin(uow, "member.suspend", row.subject, until, proposer=row.proposer)
+        open_ballot(chamber, uow, state, after)
+    elif result == "passes" and row.type == "member.object":
+        after = begin(
+            uow,
+            "member.activate",
+            row.subject,
+            rules.read_params("member.activate", {}),
+            proposer=row.proposer,
+        )
+        discuss(uow, state, after)
+    elif result == "inquorate" and row.type == "appeal.uphold":
+        # It was filed in time: it waits until the panel has its quorum.
+        after = begin(uow, row.type, row.subject, decision.params, proposer=None)
+        discuss(uow, state, after)
+
+
+def _lapse(uow: UnitOfWork, row: Motion, refused: Refused) -> None:
+    logger.warning("motion %s lapses: the chain would refuse it with %s", row.id, refused.code)
+    store.change(uow, row.id, state="lapsed", closed_at=uow.now)
+    if row.application_id is not None and dossier.get(uow, row.application_id).state == "ballot":
+        _move(uow, row.application_id, "leave_undecided", ())
+
+
+def _move(uow: UnitOfWork, application_id: str, act: Act, facts: tuple[Fact, ...]) -> None:
+    row = dossier.get(uow, application_id, lock=True)
+    applications.change(uow, row.id, state=step(row.state, act, facts), state_since=uow.now)

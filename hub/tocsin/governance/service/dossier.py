@@ -1,0 +1,115 @@
+"""An application's file: what is asked of it in more than one use case."""
+
+from tocsin.db import UnitOfWork
+from tocsin.errors import Refused
+from tocsin.governance.rules import sponsors, vetting
+from tocsin.governance.rules.motions import OPEN_STATES
+from tocsin.governance.service.context import is_id
+from tocsin.governance.service.views import (
+    ApplicationView,
+    CheckView,
+    ItemView,
+    KeyView,
+    SponsorView,
+)
+from tocsin.governance.store import applications as store
+from tocsin.governance.store import motions
+from tocsin.governance.store.applications import Application
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.membership import FINAL, REAPPLY_SECONDS, State
+
+
+def get(uow: UnitOfWork, application_id: str, *, lock: bool = False) -> Application:
+    """One application; with `lock`, nobody else changes it until the transaction ends.
+
+    Raises:
+        Refused: `not-found`.
+    """
+    row = store.get(uow, application_id, lock=lock) if is_id(application_id) else None
+    if row is None:
+        raise Refused("not-found", "application", "no such application")
+    return row
+
+
+def check_may_apply(uow: UnitOfWork, state: BoardState, issuer: str) -> None:
+    """Whether somebody may apply now.
+
+    Raises:
+        Refused: `conflict` for a member, and until the time after a refusal or an expulsion is over (trust.md §1).
+    """
+    standing = state.members.get(issuer)
+    if standing is not None and standing.state not in FINAL:
+        raise Refused("conflict", "issuer", "a member applies no second time")
+    ends: list[tuple[State, int]] = [] if standing is None else [(standing.state, standing.since)]
+    if issuer in state.refused:
+        ends.append(("rejected", state.refused[issuer]))
+    if any(since + REAPPLY_SECONDS.get(end, 0) > uow.now for end, since in ends):
+        raise Refused("conflict", "issuer", "too early after the board's last decision to apply again")
+
+
+def lacking(uow: UnitOfWork, state: BoardState, row: Application) -> tuple[str, ...]:
+    """What a motion to admit still needs: vetting items by name, and `sponsors`."""
+    found = sponsors.chosen(
+        state, [given.issuer for given in store.sponsors(uow, row.id)], row.control_group_id
+    )
+    return (
+        *vetting.missing(store.checks(uow, row.id)),
+        *(("sponsors",) if len(found) < sponsors.needed(state, row.control_group_id) else ()),
+    )
+
+
+def report_of(uow: UnitOfWork, row: Application) -> dict[str, object]:
+    """The vetting report of an application.
+
+    Raises:
+        Refused: `vetting-incomplete`.
+    """
+    return vetting.report(row.id, row.issuer, store.checks(uow, row.id))
+
+
+def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationView:
+    """Everything about an application."""
+    row = get(uow, row.id)
+    checks = store.checks(uow, row.id)
+    incomplete = vetting.missing(checks)
+    motion = motions.of_application(uow, row.id)
+    given = store.sponsors(uow, row.id)
+    fit = sponsors.chosen(state, [sponsor.issuer for sponsor in given], row.control_group_id)
+    standing = state.members.get(row.issuer)
+    return ApplicationView(
+        id=row.id,
+        issuer=row.issuer,
+        member_class=row.member_class,
+        control_group=row.control_group_id,
+        state=row.state,
+        since=row.state_since,
+        submitted_at=row.submitted_at,
+        lapses_at=row.lapses_at,
+        answers=store.answers(uow, row.id),
+        keys=tuple(KeyView(key.kid, key.alg) for key in store.keys(uow, row.id)),
+        communities=tuple(store.wishes(uow, row.id)),
+        sponsors=tuple(
+            SponsorView(sponsor.issuer, sponsor.handle, sponsor.given_at, sponsor.issuer in fit)
+            for sponsor in given
+        ),
+        items=tuple(
+            ItemView(
+                item,
+                tuple(
+                    CheckView(check.checker, check.result, check.evidence.hex(), check.checked_at)
+                    for check in checks
+                    if check.item == item
+                ),
+                item not in incomplete,
+            )
+            for item in vetting.ITEMS
+        ),
+        asked=store.asked(uow, row.id),
+        report=None
+        if incomplete
+        else vetting.report_digest(vetting.report(row.id, row.issuer, checks)).hex(),
+        motion=None if motion is None else motion.id,
+        open_motion=motion is not None and motion.state in OPEN_STATES,
+        missing=lacking(uow, state, row),
+        member=None if standing is None else standing.state,
+    )

@@ -1,0 +1,67 @@
+"""Emergency suspension: two of the three duty officers sign, it holds at once, and for 72 hours at the most.
+
+Nobody suspends alone: beginning only opens the paper to sign. The second signature records the decision and opens the
+ballot by which the whole board confirms it or not, before it would end by itself.
+"""
+
+from tocsin.errors import Refused
+from tocsin.governance.rules.motions import check_subject, read_params
+from tocsin.governance.rules.people import Seated, board_seat_of
+from tocsin.governance.service import course
+from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.views import BlastRadius
+from tocsin.governance.store import motions as store
+
+
+def preview(chamber: Chamber, issuer: str) -> BlastRadius:
+    """What suspending a member now would stop.
+
+    Raises:
+        Refused: `not-found` when there is no such member.
+    """
+    with chamber.database.snapshot() as uow:
+        state = chamber.chain.state(uow)
+        standing = state.members.get(issuer)
+        if standing is None:
+            raise Refused("not-found", "issuer", "no such member")
+        reach = {} if chamber.reach is None else dict(chamber.reach(uow, issuer))
+        now = uow.now
+    clients = next(
+        (view.clients for view in chamber.chain.members.list_members() if view.org.issuer == issuer), ()
+    )
+    return BlastRadius(
+        issuer=issuer,
+        state=standing.state,
+        seats=tuple(seat.seat for seat in state.roster.seats if seat.issuer == issuer),
+        live_keys=sum(
+            key.revoked_at is None and key.not_before <= now < key.not_after for key in standing.keys.values()
+        ),
+        clients=sum(not client.revoked for client in clients),
+        communities=tuple(sorted(standing.communities)),
+        reach=reach,
+    )
+
+
+def begin(chamber: Chamber, seated: Seated, issuer: str) -> str:
+    """Open the paper that two duty officers sign to suspend a member; the id of the motion, the open one if there is.
+
+    Raises:
+        Refused: `role-missing` to who is not on duty; `ballot-recused` to who may not vote on it; as the chain, when
+            the member cannot be suspended as it stands.
+    """
+    check_subject(issuer)
+    with chamber.database.transaction() as uow:
+        state = chamber.chain.lock(uow)
+        if not board_seat_of(state, seated).duty:
+            raise Refused("role-missing", "seat", "only a duty officer may")
+        for other in store.about(uow, issuer, "member.emergency_suspend"):
+            if other.until > uow.now:
+                return other.id
+        plain = read_params("member.emergency_suspend", {})
+        row = course.begin(uow, "member.emergency_suspend", issuer, plain, proposer=seated.seat)
+        decision = course.frame(uow, state, row, uow.now)
+        course.check_possible(state, decision)
+        if any(recusal.seat == seated.seat for recusal in decision.recused):
+            raise Refused("ballot-recused", "seat", "the seat has no vote on this member")
+        course.open_ballot(chamber, uow, state, row)
+        return row.id

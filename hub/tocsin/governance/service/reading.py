@@ -1,0 +1,76 @@
+"""What the board publishes, read from its chain: all of it is public and holds no values."""
+
+from tocsin.db import Database
+from tocsin.governance.service.chain import Chain
+from tocsin.governance.service.publishing import line
+from tocsin.governance.store import records as store
+from tocsin_schemas.board import BoardState, MemberStanding
+from tocsin_schemas.feed import BoardView, MemberStandingView
+from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.roster import canonical
+
+
+def genesis(chain: Chain, database: Database) -> bytes:
+    """The exact bytes of the first record.
+
+    Raises:
+        Refused: `board-absent`.
+    """
+    with database.snapshot() as uow:
+        chain.state(uow)
+        return store.kept(uow)[0].raw
+
+
+def records(chain: Chain, database: Database) -> tuple[bytes, str]:
+    """Every record, one `PublishedRecord` a line, and the digest of the last in hexadecimal.
+
+    Raises:
+        Refused: `board-absent`.
+    """
+    with database.snapshot() as uow:
+        state = chain.state(uow)
+        return b"".join(line(row) for row in store.kept(uow)), state.tip.hex()
+
+
+def roster(chain: Chain, database: Database) -> bytes:
+    """The roster in force, in its canonical form.
+
+    Raises:
+        Refused: `board-absent`.
+    """
+    with database.snapshot() as uow:
+        return canonical(chain.state(uow).roster)
+
+
+def view(chain: Chain, database: Database) -> BoardView:
+    """Where the board stands, as anybody may know it.
+
+    Raises:
+        Refused: `board-absent`.
+    """
+    with database.snapshot() as uow:
+        return board_view(chain.state(uow))
+
+
+def board_view(state: BoardState) -> BoardView:
+    """A state as anybody may know it."""
+    return BoardView(
+        records=state.size,
+        tip=state.tip.hex(),
+        genesis=state.genesis.hex(),
+        at=rfc3339(state.at),
+        roster_version=state.roster.version,
+        policy=state.policy,
+        communities=sorted(state.communities),
+        members=[_standing(member) for _, member in sorted(state.members.items())],
+    )
+
+
+def _standing(member: MemberStanding) -> MemberStandingView:
+    return MemberStandingView(
+        issuer=member.issuer,
+        member_class=member.member_class,
+        control_group=member.control_group,
+        state=member.state,
+        since=rfc3339(member.since),
+    )

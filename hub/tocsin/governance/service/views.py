@@ -1,0 +1,237 @@
+"""What the proceedings hand out: frozen, instants in Unix seconds, digests in hexadecimal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tocsin.governance.rules.applications import Answer, Wish
+from tocsin.governance.rules.motions import MotionState
+from tocsin_schemas.roster import Credential
+from tocsin_schemas.tally import Result, RuleName
+from tocsin_schemas.vocabulary import (
+    ApplicationState,
+    Choice,
+    DecisionType,
+    MemberClass,
+    RecusalReason,
+    RemarkStance,
+    RemarkTopic,
+    VettingItem,
+    VettingResult,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A new application; `secret` is shown this once, and the applicant's later acts need it."""
+
+    id: str
+    secret: str
+    state: ApplicationState
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationStatus:
+    """What the applicant and everybody with the id may know. `asked`: the questions that were put again."""
+
+    id: str
+    issuer: str
+    state: ApplicationState
+    since: int
+    lapses_at: int
+    asked: tuple[str, ...]
+
+
+class CheckView(NamedTuple):
+    """One finding of one checker."""
+
+    checker: str
+    result: VettingResult
+    evidence: str
+    at: int
+
+
+class ItemView(NamedTuple):
+    """An item of the checklist with its findings; `complete` when two people found it good and nobody bad."""
+
+    item: VettingItem
+    checks: tuple[CheckView, ...]
+    complete: bool
+
+
+class SponsorView(NamedTuple):
+    """A member that stands up for the applicant: through a person (`handle`), or by signing. `fit`: it counts now."""
+
+    issuer: str
+    handle: str | None
+    at: int
+    fit: bool
+
+
+class KeyView(NamedTuple):
+    """A key the applicant holds."""
+
+    kid: str
+    alg: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationView:
+    """Everything about an application, for who vets and who decides.
+
+    `missing`: what a motion to admit still needs. `motion`: the newest to admit it, and whether that is open.
+    `member`: where the chain has the issuer, once it was admitted.
+    """
+
+    id: str
+    issuer: str
+    member_class: MemberClass
+    control_group: str
+    state: ApplicationState
+    since: int
+    submitted_at: int | None
+    lapses_at: int
+    answers: Mapping[str, tuple[Answer, ...]]
+    keys: tuple[KeyView, ...]
+    communities: tuple[Wish, ...]
+    sponsors: tuple[SponsorView, ...]
+    items: tuple[ItemView, ...]
+    asked: tuple[str, ...]
+    report: str | None
+    motion: str | None
+    open_motion: bool
+    missing: tuple[str, ...]
+    member: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VettingReport:
+    """The finished report: its digest stands in the decision, the document stays with the hub."""
+
+    digest: str
+    document: Mapping[str, object]
+
+
+class RemarkView(NamedTuple):
+    """A coded remark of a seat."""
+
+    seat: str
+    stance: RemarkStance
+    topic: RemarkTopic
+    document: str | None
+    at: int
+
+
+class BallotView(NamedTuple):
+    """A ballot that was cast and verified."""
+
+    seat: str
+    choice: Choice
+    kind: str
+    cast_at: int
+
+
+class Meter(NamedTuple):
+    """How a motion stands: voices that may vote, the quorum, what was cast, and the result if it closed now."""
+
+    eligible: int
+    quorum: int
+    cast: int
+    independents_cast: int
+    yes: int
+    no: int
+    abstain: int
+    result_now: Result
+
+
+@dataclass(frozen=True, slots=True)
+class MotionView:
+    """A motion, with the decision it puts to the vote once its ballot has opened.
+
+    `declared` is what the seat that looks has declared: True a conflict, False none, None nothing yet. An appeal has no
+    proposer. `may` is what
+    that seat can do now: declare, endorse, remark, vote, withdraw.
+    """
+
+    id: str
+    type: DecisionType
+    subject: str
+    params: Mapping[str, Any]
+    text: str
+    proposer: str | None
+    state: MotionState
+    proposed_at: int
+    discussion_ends: int | None
+    opens_at: int | None
+    closes_at: int | None
+    decision: Mapping[str, Any] | None
+    digest: str | None
+    seq: int | None
+    threshold: RuleName
+    endorsers: tuple[str, ...]
+    endorsers_needed: int
+    remarks: tuple[RemarkView, ...]
+    recusals: tuple[tuple[str, RecusalReason], ...]
+    ballots: tuple[BallotView, ...]
+    meter: Meter
+    result: Result | None
+    record: int | None
+    log_seq: int | None
+    application: str | None
+    of: int | None
+    declared: bool | None
+    may: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DocketLine:
+    """A motion in the docket. `text` says what it is about: a page shows it only to who has declared its interest."""
+
+    id: str
+    type: DecisionType
+    text: str
+    state: MotionState
+    until: int
+    meter: Meter
+    result: Result | None
+    record: int | None
+    declared: bool | None
+    voted: bool
+    may: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BallotPaper:
+    """What a seat signs: the decision in plain words beside its digest, and the challenge for the passkey."""
+
+    motion: str
+    choice: Choice
+    decision: Mapping[str, Any]
+    text: str
+    digest: str
+    challenge: str
+    credentials: tuple[Credential, ...]
+    rp_id: str
+    closes_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """What an emergency suspension would stop: seats that fall vacant, keys, clients, communities, and signals."""
+
+    issuer: str
+    state: str
+    seats: tuple[str, ...]
+    live_keys: int
+    clients: int
+    communities: tuple[str, ...]
+    reach: Mapping[str, int]
+
+
+class KeyReminder(NamedTuple):
+    """A key of a member that expires soon, with nothing to follow it."""
+
+    issuer: str
+    kid: str
+    not_after: int
+    days: int

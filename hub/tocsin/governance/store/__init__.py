@@ -1,0 +1,1 @@
+"""What the hub remembers of the board: its records, and the work that leads to them."""

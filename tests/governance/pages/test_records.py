@@ -1,0 +1,215 @@
+"""Members, policy, keys, audit, signals and an organisation's settings, as people at the console see and use them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.governance.pages.sitting import Room, landed
+from tests.signals.material import md5, report
+from tests.support.console import Visitor
+from tests.support.pages import Reader
+from tests.support.parties import Party
+from tocsin.governance.pages.policy import VALUES
+from tocsin_schemas.policy import DAY
+
+PIXEL = "https://pixel.example"
+COMMUNITY = "child-safety"
+SECRET = md5(9)
+
+
+@dataclass
+class Office:
+    """The room with an active member in it, its administrator and its analyst."""
+
+    room: Room
+    party: Party
+
+    def __getitem__(self, name: str) -> Visitor:
+        return self.room.people[name]
+
+
+@pytest.fixture(scope="module")
+def offices() -> dict[int, Office]:
+    return {}
+
+
+@pytest.fixture
+def office(room: Room, offices: dict[int, Office]) -> Office:
+    if id(room) not in offices:
+        room.board.decide("community.open", COMMUNITY)
+        party = room.board.member("pixel")
+        room.board.activate("pixel")
+        for handle, role in (("olga", "org_admin"), ("otto", "org_analyst")):
+            room.people[handle] = room.console.person(handle, (role,), PIXEL)
+        offices[id(room)] = Office(room, party)
+    room.again()
+    return offices[id(room)]
+
+
+def inputs(page: Reader) -> dict[str, str]:
+    """The fields of a page's forms with the values they begin with."""
+    return {
+        str(attrs["name"]): str(attrs.get("value") or "")
+        for tag, attrs in page.tags
+        if tag == "input" and attrs.get("name") not in {None, "csrf"}
+    }
+
+
+def test_a_member_is_shown_with_everything_it_follows_from(office: Office) -> None:
+    assert "pixel.example" in office["s1"].read("/console/members").text
+    text = office["s1"].read("/console/members/pixel.example").text
+    for part in ("Active", "child-safety", office.party.key.public.kid, "admit https://pixel.example"):
+        assert part in text
+    assert office["s1"].get("/console/members/nobody.example").status_code == 404
+
+
+def test_a_scorecard_is_read_for_a_reason(office: Office) -> None:
+    path = "/console/members/pixel.example/scorecard"
+    assert office["s1"].get(path).status_code == 403
+    office.room.purpose("s1", "scorecard.read", "ballot")
+    assert "Its live statements" in office["s1"].read(path).text
+    assert office["olga"].get(path).status_code == 403
+    office.room.purpose("aud", "scorecard.read", "audit")
+    assert office["aud"].get(path).status_code == 200
+
+
+def test_a_change_of_policy_becomes_a_motion(office: Office) -> None:
+    room = office.room
+    page = office["s1"].read("/console/policy/change")
+    sent = inputs(page)
+    assert sent.keys() == VALUES.keys()
+    before = room.board.state.policy
+    same = office["s1"].post("/console/policy/change", **sent)
+    assert (same.status_code, "Nothing is changed" in same.text) == (409, True)
+    for name, wrong in (("sighting", "two"), ("corroborating_groups", "1"), ("voting", "0")):
+        refused = office["s1"].post("/console/policy/change", **{**sent, name: wrong})
+        assert refused.status_code == 400
+        assert VALUES[name].label in refused.text
+    motion = landed(office["s1"].post("/console/policy/change", **{**sent, "sighting": "14"}))
+    identifier = motion.rpartition("/")[2]
+    assert room.board.state.policy == before
+    room.board.carry(identifier)
+    assert room.board.state.policy.sighting == 14 * DAY
+    room.again()
+    text = office["olga"].read("/console/policy").text
+    assert "Version 2" in text
+    assert "Life of a sighting (days) 30 14" in text
+
+
+def test_only_a_seat_may_propose_a_policy(office: Office) -> None:
+    for name in ("olga", "aud", "opal", "vera"):
+        assert office[name].post("/console/policy/change").status_code == 403
+    for name in ("olga", "vera"):
+        assert office[name].get("/console/policy/change").status_code == 403
+        assert office[name].post("/console/policy/simulation").status_code == 403
+
+
+def test_a_change_is_tried_on_the_last_days_first(office: Office) -> None:
+    before = office.room.board.state
+    sent = inputs(office["aud"].read("/console/policy/change")) | {"media_candidate": "1"}
+    office.party.sdk().report(COMMUNITY, [md5(3)], report(office.room.hub.clock() + 20 * DAY))
+    answer = office["aud"].post("/console/policy/simulation", **sent)
+    text = Reader(answer.text).text
+    assert "statements would end earlier" in text
+    assert "candidate" in text
+    assert inputs(Reader(answer.text))["media_candidate"] == "1"
+    assert office.room.board.state == before
+
+
+def test_keys_are_listed_and_reminded_of(office: Office) -> None:
+    text = office["s1"].read("/console/keys").text
+    assert office.party.key.public.kid in text
+    assert "No member's last key ends within 30 days" in text
+    assert office["olga"].get("/console/keys").status_code == 403
+
+
+def test_records_are_read_exported_and_proved(office: Office) -> None:
+    text = office["aud"].read("/console/audit").text
+    assert office.room.board.state.genesis.hex() in text
+    assert "The board was founded" in text
+    exported = office["aud"].get("/console/audit/records.ndjson")
+    assert exported.headers["content-type"].startswith("application/x-ndjson")
+    assert exported.text.splitlines() == (
+        office.room.hub.http.get("/.well-known/tocsin/board/records").text.splitlines()
+    )
+    assert office["olga"].get("/console/audit/records.ndjson").status_code == 403
+    office.room.hub.publish()
+    proof = office.room.hub.http.get("/log/proof/1").text
+    found = office["otto"].post("/console/audit/proof", proof=proof.replace("\n", "\r\n"))
+    assert "It holds: entry 1 (decision)" in Reader(found.text).text
+    lines = proof.split("\n")
+    altered = proof.replace("index 1\n", "index 2\n")
+    assert altered != proof, lines[:4]
+    for bad in (altered, "nonsense", ""):
+        refused = office["otto"].post("/console/audit/proof", proof=bad)
+        assert refused.status_code >= 400
+        assert "It holds" not in refused.text
+
+
+def test_a_member_looks_at_a_signal_and_the_value_is_shortened(office: Office) -> None:
+    value = str(SECRET)
+    until = office.room.hub.clock() + 20 * DAY
+    office.party.sdk().report(COMMUNITY, [SECRET], report(until))
+    assert office["otto"].get("/console/signals").status_code == 403
+    office.room.purpose("otto", "signal.read", "own-signals")
+    assert office["otto"].get("/console/signals").status_code == 200
+    answer = office["otto"].post("/console/signals", community=COMMUNITY, indicator=value)
+    text = Reader(answer.text).text
+    assert "candidate" in text
+    assert "At least one member whose word counts reports it." in text
+    assert value[:12] in text
+    assert value not in answer.text
+    lately = office["otto"].get(f"/console/signals?community={COMMUNITY}").text
+    assert value[:12] in lately
+    assert value not in lately
+    unknown = office["otto"].post("/console/signals", community=COMMUNITY, indicator=str(md5(77)))
+    assert unknown.status_code == 404
+    assert str(md5(77)) not in unknown.text
+
+
+def test_an_auditor_looks_over_a_members_shoulder_and_the_board_cannot(office: Office) -> None:
+    office.room.purpose("aud", "signal.read", "audit")
+    fields = {"community": COMMUNITY, "indicator": str(SECRET), "member": PIXEL}
+    text = Reader(office["aud"].post("/console/signals", **fields).text).text
+    assert f"What {PIXEL} may see" in text
+    assert "Why it sees this" in text
+    for name in ("s1", "s4", "opal", "vera"):
+        assert office[name].get("/console/signals").status_code == 403
+        assert office[name].post("/console/signals", **fields).status_code == 403
+
+
+def test_an_administrator_looks_after_people_and_clients(office: Office) -> None:
+    text = office["otto"].read("/console/organisation").text
+    assert "olga" in text
+    made = office["olga"].post("/console/organisation/people", handle="oren", role="org_analyst")
+    assert "The link for oren" in Reader(made.text).text
+    assert "oren" in office["olga"].read("/console/organisation").text
+    assert landed(office["olga"].post("/console/organisation/people/oren/revoke", role="org_analyst"))
+    assert "oren" not in office["olga"].read("/console/organisation").text
+    landed(office["olga"].post("/console/organisation/clients", **{"signals:read": "yes"}))
+    view = next(v for v in office.room.hub.members.list_members() if v.org.issuer == PIXEL)
+    client = view.clients[-1]
+    assert client.scopes == {"signals:read"}
+    landed(office["olga"].post("/console/organisation/clients/revoke", client_id=client.client_id))
+    view = next(v for v in office.room.hub.members.list_members() if v.org.issuer == PIXEL)
+    assert view.clients[-1].revoked
+    assert office["olga"].post("/console/organisation/clients").status_code == 422
+    assert (
+        office["olga"].post("/console/organisation/clients/revoke", client_id="cl_nobodys").status_code == 404
+    )
+    for name in ("otto", "s1", "aud", "opal"):
+        assert office[name].post("/console/organisation/clients").status_code == 403
+
+
+def test_a_signed_act_is_recorded_and_another_is_refused(office: Office) -> None:
+    size = office.room.board.state.size
+    act = office.room.board.signed_act("pixel", office.party.key, "attest", year=2027)
+    refused = office["olga"].post("/console/organisation/acts", act=act[:-3] + "AAA")
+    assert refused.status_code >= 400
+    assert office.room.board.state.size == size
+    year = datetime.fromtimestamp(office.room.hub.clock(), UTC).year
+    act = office.room.board.signed_act("pixel", office.party.key, "attest", year=year)
+    landed(office["olga"].post("/console/organisation/acts", act=act))
+    assert office.room.board.state.size == size + 1
+    assert "attested for this year" in office["s1"].read("/console/members/pixel.example").text
