@@ -30,6 +30,7 @@ from tocsin.accounts import pages as accounts_pages
 from tocsin.accounts.service import open_accounts
 from tocsin.config import Settings
 from tocsin.db import Clock, Database, system_clock
+from tocsin.errors import Misconfigured
 from tocsin.governance import pages as governance_pages
 from tocsin.governance import routes as governance_routes
 from tocsin.governance.service import startup as governance
@@ -97,8 +98,12 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(members_service.hub_keys.demand_fit, database, hub_keys)
-        await to_thread.run_sync(ledger_service.start, ledger)
-        await to_thread.run_sync(governance.start, context.board, ledger)
+        try:
+            await to_thread.run_sync(ledger_service.start, ledger)
+            await to_thread.run_sync(governance.start, context.board, ledger)
+        except Misconfigured:
+            database.dispose()
+            raise
         ingest.start()
         yield
         await watch.close()
@@ -141,15 +146,18 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
 
     problems.install(app)
     app.add_middleware(Edge, https=settings.issuer.startswith("https:"))
-    app.include_router(health.router)
-    app.include_router(members_routes.router)
-    app.include_router(governance_routes.router)
-    app.include_router(signals_routes.router)
-    app.include_router(signals_pages.router)
-    app.include_router(ledger_routes.router)
-    app.include_router(ledger_pages.router)
-    app.include_router(html.router)
-    app.include_router(accounts_pages.router)
-    app.include_router(governance_pages.router)
-    app.include_router(witnessing_routes.router)
+    for router in (
+        health.router,
+        members_routes.router,
+        governance_routes.router,
+        signals_routes.router,
+        signals_pages.router,
+        ledger_routes.router,
+        ledger_pages.router,
+        html.router,
+        accounts_pages.router,
+        governance_pages.router,
+        witnessing_routes.router,
+    ):
+        app.include_router(router)
     return app

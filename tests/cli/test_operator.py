@@ -193,7 +193,7 @@ def test_check_tries_each_part(
     assert migrated["before"] is None
     assert json.loads(tocsin_hub("migrate", "--json").stdout)["before"] == migrated["after"]
     assert set(findings(tocsin_hub("check", "--json")).items()) == {
-        (part, True) for part in ("settings", "keys", "database", "schema", "clock", "log")
+        (part, True) for part in ("settings", "keys", "database", "schema", "clock", "log", "board")
     }
     (tmp_path / "data" / "keys" / "token.jwk").chmod(0o644)
     assert findings(tocsin_hub("check", "--json", code=1))["keys"] is False

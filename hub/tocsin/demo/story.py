@@ -89,6 +89,7 @@ def main(keep: bool = False) -> int:
 
 def _tell(story: Story, stage: Stage) -> None:
     story.chapter("1. A hub, a community, three members with keys of their own")
+    story.say("it is a sandbox: no board decides here, the operator admits members")
     stage.operator("community", "add", COMMUNITY)
     pixel = stage.admit("https://pixel.example", "platform")
     harbor = stage.admit("https://harbor.example", "platform")
