@@ -97,8 +97,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await to_thread.run_sync(members_service.hub_keys.demand_fit, database, hub_keys)
         try:
+            await to_thread.run_sync(members_service.hub_keys.demand_fit, database, hub_keys)
             await to_thread.run_sync(ledger_service.start, ledger)
             await to_thread.run_sync(governance.start, context.board, ledger)
         except Misconfigured:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Response
 from tests.accounts.asking import assert_page, assert_refused_page
 from tests.support.console import Console, Visitor, seat
 from tests.support.hub import Hub
-from tocsin.accounts.rules import GRANTED, NEVER, OF_A_MEMBER, PERMISSIONS, REASONS, allowed
+from tocsin.accounts.rules import GRANTED, NEVER, OF_A_MEMBER, PERMISSIONS, REASONS, allowed, demand_same
 from tocsin.web.console import person
 from tocsin.web.people import ACTIONS, ROLES, Action, Person, Role, Seated
 
@@ -220,3 +220,10 @@ def dependencies(dependant: Any) -> Iterator[Any]:
     for inner in dependant.dependencies:
         yield inner.call
         yield from dependencies(inner)
+
+
+@pytest.mark.parametrize("named", [["a"], ["a", "b", "c"], []])
+def test_a_table_that_names_something_else_is_not_loaded(named: list[str]) -> None:
+    demand_same(["b", "a"], ["a", "b"])
+    with pytest.raises(ValueError, match="exactly what there is"):
+        demand_same(named, ["a", "b"])

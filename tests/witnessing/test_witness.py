@@ -301,7 +301,7 @@ def test_what_cannot_be_watched_is_refused(hub: Hub, witness: Witness, log: Log)
     before = contents(hub.database)
     for key, code in (
         (log.key, "conflict"),
-        (signer("hub.example/log").verifier, "conflict"),
+        (signer("hub.example/sandbox/log").verifier, "conflict"),
         (signer("x" * 256).verifier, "claim-invalid"),
     ):
         with pytest.raises(Refused) as caught:

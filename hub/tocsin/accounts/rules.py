@@ -5,7 +5,7 @@ forbids it to another role of the same person: duties are separate by person, no
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -108,8 +108,18 @@ NEVER: Final[Mapping[Role, frozenset[Action]]] = {
 }
 """What a role takes from a person, whatever else they are."""
 
-if PERMISSIONS.keys() != set(ACTIONS):
-    raise AssertionError("PERMISSIONS and Action must name the same")
+
+def demand_same(named: Iterable[str], words: Iterable[str]) -> None:
+    """See that a table names exactly the words there are; done at import.
+
+    Raises:
+        ValueError: when it does not.
+    """
+    if set(named) != set(words):
+        raise ValueError("a table of rights does not name exactly what there is")
+
+
+demand_same(PERMISSIONS, ACTIONS)
 
 REASONS: Final[Mapping[Action, tuple[Purpose, ...]]] = {
     "application.read": ("vetting", "ballot", "appeal", "audit"),
@@ -118,10 +128,8 @@ REASONS: Final[Mapping[Action, tuple[Purpose, ...]]] = {
 }
 """The purposes somebody may name for each sensitive read."""
 
-if REASONS.keys() != {action for action in ACTIONS if PERMISSIONS[action].sensitive} or not frozenset(
-    purpose for reasons in REASONS.values() for purpose in reasons
-) <= frozenset(PURPOSES):
-    raise AssertionError("REASONS and the sensitive actions must name the same")
+demand_same(REASONS, (action for action in ACTIONS if PERMISSIONS[action].sensitive))
+demand_same((purpose for reasons in REASONS.values() for purpose in reasons), PURPOSES)
 
 
 def allowed(roles: frozenset[Role], action: Action) -> bool:

@@ -82,14 +82,15 @@ def work() -> None:
 
     For a hub whose serving processes have TOCSIN_RUN_JOBS=false. Two workers side by side are safe.
     """
+    # Before the imports: a thread that one of them starts would take the signal, and die of it.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     from tocsin import keys, telemetry
     from tocsin.cli.means import open_means
     from tocsin.jobs import metronome
 
     settings = load_settings()
     telemetry.setup_logging(settings.log_level)
-    ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with opened(settings):
         means = open_means(settings, keys.load(settings))
     scheduler = metronome.start(means)
