@@ -70,6 +70,22 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def module_settings(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Settings of a hub that is no sandbox, on a database of its own kind that a whole module shares."""
+    folder = tmp_path_factory.mktemp("module")
+    with databases.migrated(request.param, folder) as url:
+        yield Settings(
+            issuer=ISSUER,
+            data_dir=folder / "data",
+            database_url=SecretStr(url),
+            ingest_processes=0,
+            run_jobs=False,
+        )
+
+
 @pytest.fixture
 def hub(settings: Settings, clock: MovableClock) -> Iterator[Hub]:
     """A hub in this process."""

@@ -5,35 +5,21 @@ from itertools import count
 
 import pytest
 from argon2 import PasswordHasher
-from pydantic import SecretStr
 
 from tests.support.clock import MovableClock
 from tests.support.console import Console
-from tests.support.databases import Databases
-from tests.support.hub import ISSUER, Hub, in_process
+from tests.support.hub import Hub, in_process
 from tocsin.accounts.service import passwords
 from tocsin.config import Settings
 
 _NUMBERS = count(1)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def site(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Hub]:
+@pytest.fixture(scope="module")
+def site(module_settings: Settings) -> Iterator[Hub]:
     """A hub, once on each kind of database."""
-    folder = tmp_path_factory.mktemp("site")
-    with databases.migrated(request.param, folder) as url:
-        settings = Settings(
-            issuer=ISSUER,
-            data_dir=folder / "data",
-            database_url=SecretStr(url),
-            ingest_processes=0,
-            run_jobs=False,
-            sandbox=True,
-        )
-        with in_process(settings, MovableClock()) as hub:
-            yield hub
+    with in_process(module_settings.model_copy(update={"sandbox": True}), MovableClock()) as hub:
+        yield hub
 
 
 @pytest.fixture

@@ -170,7 +170,8 @@ def test_a_member_looks_at_a_signal_and_the_value_is_shortened(office: Office) -
 
 def test_an_auditor_looks_over_a_members_shoulder_and_the_board_cannot(office: Office) -> None:
     office.room.purpose("aud", "signal.read", "audit")
-    fields = {"community": COMMUNITY, "indicator": str(SECRET), "member": PIXEL}
+    office.party.sdk().report(COMMUNITY, [md5(5)], report(office.room.hub.clock() + 20 * DAY))
+    fields = {"community": COMMUNITY, "indicator": str(md5(5)), "member": PIXEL}
     text = Reader(office["aud"].post("/console/signals", **fields).text).text
     assert f"What {PIXEL} may see" in text
     assert "Why it sees this" in text
