@@ -13,6 +13,9 @@ PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
+# The suite and the demo start hundreds of processes: compiled modules are kept, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The theme announces its successor on every build (docs/adr/0007).
 export NO_MKDOCS_2_WARNING := 1
 

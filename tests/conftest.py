@@ -1,5 +1,6 @@
 """Fixtures of the whole suite. What touches the database runs twice: on SQLite and on a real PostgreSQL."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,17 @@ from tests.support.hub import ISSUER, Hub, LiveHub, in_own_process, in_process
 from tests.support.postgres import Postgres, running
 from tocsin.config import Settings
 from tocsin.db import Database
+from tocsin_schemas.rsa import RsaKey
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rsa_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The RSA key that every hub of a session is given: making one takes a tenth of a second."""
+    file = tmp_path_factory.mktemp("rsa") / "ssf_rs.jwk"
+    file.write_text(json.dumps(RsaKey.generate().jwk()))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TOCSIN_SSF_RS_KEY_FILE", str(file))
+        yield file
 
 
 @pytest.fixture(scope="session")

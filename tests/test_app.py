@@ -5,6 +5,7 @@ from typing import Any
 from openapi_spec_validator import validate
 
 from tests.support.hub import Hub
+from tocsin_schemas.vocabulary import SCOPES
 
 
 def test_the_interface_is_described_in_openapi(hub: Hub) -> None:
@@ -25,7 +26,7 @@ def test_the_sdk_knows_who_it_is(hub: Hub) -> None:
     client = party.sdk()
     me = client.me()
     assert (me.issuer, me.client_id, me.state) == (party.issuer, party.client_id, "active")
-    assert me.scopes == ["signals:read", "signals:submit"]
+    assert me.scopes == sorted(SCOPES)
     views = {view.community: (view.may_read, view.may_write) for view in client.communities()}
     assert views == {"child-safety": (True, True), "ncii": (True, False)}
     assert client.communities()[0].audience == client.audience("child-safety")

@@ -1,5 +1,6 @@
 """Settings refuse what cannot work, and say what to write instead."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_https_anywhere_and_http_on_loopback_will_do(issuer: str) -> None:
     "name",
     [
         *("database_url", "token_key", "events_key", "log_key", "witness_key", "witness_pq_key"),
-        "s3_secret_access_key",
+        *("s3_secret_access_key", "ssf_es_key", "ssf_rs_key"),
     ],
 )
 def test_a_secret_is_given_once(name: str, tmp_path: Path) -> None:
@@ -82,3 +83,22 @@ def test_settings_do_not_change(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1  # type: ignore[misc]  # what the test is about
+
+
+def test_what_members_may_have_called_is_a_list() -> None:
+    assert Settings().allowed_subnets() == Settings().allowed_ports() == ()
+    settings = Settings(egress_allow_subnets="127.0.0.0/8, ::1/128,", egress_ports=" 8443,9443 ")
+    assert settings.allowed_subnets() == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert settings.allowed_ports() == (8443, 9443)
+
+
+@pytest.mark.parametrize("subnets", ["127.0.0.1/8", "localhost", "10.0.0.0/33", "127.0.0.0/8;::1"])
+def test_a_network_that_is_none_is_refused(subnets: str) -> None:
+    with pytest.raises(ValidationError, match="egress_allow_subnets must be networks"):
+        Settings(egress_allow_subnets=subnets)
+
+
+@pytest.mark.parametrize("ports", ["0", "65536", "https", "8443;9443", "-1", "\u0664\u0664\u0663"])
+def test_a_port_that_is_none_is_refused(ports: str) -> None:
+    with pytest.raises(ValidationError, match="egress_ports must be numbers"):
+        Settings(egress_ports=ports)

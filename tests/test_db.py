@@ -122,7 +122,7 @@ def test_rows_go_into_the_columns_named_in_whatever_order(database: Database) ->
         )
     rows = dump(database)
     assert rows["entry"] == [(3, "child-safety", "report", 5, bytes(32))]
-    assert (rows["indicator"], rows["outbox"]) == ([], [])
+    assert (rows["indicator"], rows["outbox_event"]) == ([], [])
 
 
 def test_sqlite_is_durable_and_overwrites_what_it_deletes(database: Database) -> None:

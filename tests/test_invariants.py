@@ -15,7 +15,10 @@ from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 
 ZEROS = bytes(32)
-EVENT = "type, community_id, first_seq, last_seq, created_at"
+EVENT = (
+    "type, community_id, first_seq, last_seq, count, free_count, labels, free_labels,"
+    " lane, webhooks, streams, created_at"
+)
 DAMAGES: list[tuple[str, dict[str, Any]]] = [
     ("UPDATE ledger_head SET size = size + 1", {}),
     ("DELETE FROM entry WHERE seq = 1", {}),
@@ -51,11 +54,11 @@ DAMAGES: list[tuple[str, dict[str, Any]]] = [
     ("INSERT INTO indicator (id, community_id, type, value) VALUES (9999, 1, 'md5', :v)", {"v": ZEROS[:16]}),
     ("UPDATE indicator SET value = :v WHERE type = 'md5'", {"v": ZEROS[:16]}),
     ("UPDATE indicator SET community_id = 7 WHERE type = 'md5'", {}),
-    ("DELETE FROM outbox WHERE type = 'signal.recorded'", {}),
-    ("DELETE FROM outbox WHERE type = 'signal.retracted'", {}),
-    ("DELETE FROM outbox WHERE type = 'signal.expired'", {}),
-    (f"INSERT INTO outbox ({EVENT}) SELECT {EVENT} FROM outbox", {}),
-    ("UPDATE outbox SET last_seq = last_seq + 50 WHERE type = 'signal.recorded'", {}),
+    ("DELETE FROM outbox_event WHERE type = 'signal.recorded'", {}),
+    ("DELETE FROM outbox_event WHERE type = 'signal.retracted'", {}),
+    ("DELETE FROM outbox_event WHERE type = 'signal.expired'", {}),
+    (f"INSERT INTO outbox_event ({EVENT}) SELECT {EVENT} FROM outbox_event", {}),
+    ("UPDATE outbox_event SET last_seq = last_seq + 50 WHERE type = 'signal.recorded'", {}),
     ("DELETE FROM expiry_day", {}),
     ("UPDATE expiry_day SET day = day + 1", {}),
     ("UPDATE delivery SET seq = 99", {}),

@@ -19,7 +19,9 @@ def settings(folder: Path, **changes: Any) -> Settings:
     return Settings(data_dir=folder / "data", **changes)
 
 
-def test_keys_are_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
+def test_keys_are_made_once_and_for_this_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The suite gives every hub one RSA key: here it is made.
+    monkeypatch.delenv("TOCSIN_SSF_RS_KEY_FILE")
     made = keys.ensure(settings(tmp_path))
     assert (made.token.public.alg, made.events.public.alg) == ("ES256", "Ed25519")
     assert (made.log.public.alg, made.witness.public.alg) == ("Ed25519", "Ed25519")
@@ -28,14 +30,18 @@ def test_keys_are_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
     assert made.token.public == again.token.public == loaded.token.public
     assert made.events.public == again.events.public == loaded.events.public
     assert made.witness_pq.kid == again.witness_pq.kid == loaded.witness_pq.kid
+    assert made.ssf_rs.public == again.ssf_rs.public == loaded.ssf_rs.public
     # One key for one thing.
-    own = (made.token, made.events, made.log, made.witness, made.console)
-    assert len({key.public.kid for key in own}) == 5
+    own = (made.token, made.events, made.log, made.witness, made.console, made.delivery, made.ssf_es)
+    assert len({key.public.kid for key in own}) == 7
     folder = tmp_path / "data" / "keys"
     assert sorted(file.name for file in folder.iterdir()) == [
         "console.jwk",
+        "delivery.jwk",
         "events.jwk",
         "log.jwk",
+        "ssf_es.jwk",
+        "ssf_rs.jwk",
         "token.jwk",
         "witness.jwk",
         "witness_pq.jwk",
@@ -52,7 +58,8 @@ def test_of_two_that_make_keys_at_once_both_get_the_same(
     # The second had looked before the first was done.
     monkeypatch.setattr(Path, "exists", lambda _path: False)
     assert keys.ensure(settings(tmp_path)).token.public == first.token.public
-    assert len(list((tmp_path / "data" / "keys").iterdir())) == len(keys.KEYS)
+    # All but the one that the suite gives.
+    assert len(list((tmp_path / "data" / "keys").iterdir())) == len(keys.KEYS) - 1
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
@@ -81,13 +88,14 @@ def test_keys_may_be_given(tmp_path: Path) -> None:
     file.write_text(json.dumps(EVENTS.jwk()))
     others = {
         name: SecretStr(json.dumps(SigningKey.generate().jwk()))
-        for name in ("log_key", "witness_key", "console_key")
+        for name in ("log_key", "witness_key", "console_key", "delivery_key")
     }
     given = settings(
         tmp_path,
         token_key=SecretStr(json.dumps(TOKEN.jwk())),
         events_key_file=file,
         witness_pq_key=SecretStr(json.dumps(COSIGNER.jwk())),
+        ssf_es_key=SecretStr(json.dumps(TOKEN.jwk())),
         **others,
     )
     made = keys.ensure(given)
@@ -124,6 +132,13 @@ def test_what_is_no_private_key_of_the_right_kind_is_refused_without_an_echo(
 def test_what_is_no_post_quantum_key_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(Misconfigured, match="the witness_pq key is not a private JWK for ML-DSA-44"):
         keys.ensure(settings(tmp_path, witness_pq_key=SecretStr(text)))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", json.dumps(TOKEN.jwk()), json.dumps(COSIGNER.jwk())])
+def test_what_is_no_rsa_key_is_refused(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOCSIN_SSF_RS_KEY_FILE")
+    with pytest.raises(Misconfigured, match="the ssf_rs key is not a private JWK for RS256"):
+        keys.ensure(settings(tmp_path, ssf_rs_key=SecretStr(text)))
 
 
 def test_a_key_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The schema's history: from nothing to this version's models, and back, on both databases."""
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
@@ -9,7 +8,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from tests.signals.material import Voice, md5
+from tests.support.clock import MovableClock
+from tests.support.hub import in_process
+from tests.support.invariants import check_hub
 from tocsin import migrations, schema
+from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin.migrations import _config
 from tocsin.migrations.checks import replace_check
@@ -21,14 +25,6 @@ pytestmark = pytest.mark.check
 def bare(bare_database_url: str) -> Database:
     """A database without any schema."""
     return Database(bare_database_url)
-
-
-def downgrade(database: Database, revision: str) -> None:
-    with database.engine.connect() as conn:
-        config = _config()
-        config.attributes["connection"] = conn
-        command.downgrade(config, revision)
-        conn.commit()
 
 
 def tables(database: Database) -> set[str]:
@@ -62,7 +58,7 @@ def test_check_constraints_say_what_the_models_say(bare: Database) -> None:
     """On a database made from the models alone the same checks stand, word by word."""
     migrations.upgrade(bare)
     migrated = checks(bare)
-    downgrade(bare, "base")
+    migrations.downgrade(bare, "base")
     schema.METADATA.create_all(bare.engine)
     assert checks(bare) == migrated
     schema.METADATA.drop_all(bare.engine)
@@ -82,12 +78,45 @@ def test_all_the_way_back_and_forth(bare: Database) -> None:
     revisions = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
     migrations.upgrade(bare)
     for before in [*revisions[1:], "base"]:
-        downgrade(bare, before)
+        migrations.downgrade(bare, before)
         assert migrations.current(bare) == (None if before == "base" else before)
     assert tables(bare) == {"alembic_version"}
     migrations.upgrade(bare)
     assert migrations.at_head(bare)
     bare.dispose()
+
+
+def test_what_members_said_goes_along(settings: Settings, clock: MovableClock) -> None:
+    """Back to the first version that had a public log and up again: rows that were there then are good now."""
+    with in_process(settings, clock) as hub:
+        pixel, harbor = Voice(hub, "pixel"), Voice(hub, "harbor")
+        assert pixel.post(pixel.report(md5(1))).status_code == 201
+        assert harbor.post(harbor.report(md5(1))).status_code == 201
+        hub.publish()
+        database = Database(hub.database.url)
+        said = statements(database)
+    with database.transaction() as uow:
+        # There were no other scopes then.
+        uow.conn.execute(text("UPDATE client SET scopes = 'signals:read signals:submit'"))
+    migrations.downgrade(database, "0002")
+    migrations.upgrade(database)
+    assert statements(database) == said
+    database.dispose()
+    with in_process(settings, clock) as hub:
+        muse = Voice(hub, "muse")
+        receipt = muse.post(muse.report(md5(1))).json()
+        assert (receipt["seq"], receipt["status"]) == (2, "human_confirmed")
+        hub.publish()
+        # Deliveries of what was said before began with this version: the outbox was empty.
+        assert check_hub(hub.database, hub.settings, since=2) == 3
+
+
+def statements(database: Database) -> list[tuple[object, ...]]:
+    with database.snapshot() as uow:
+        found = uow.conn.execute(
+            text("SELECT seq, author_id, kind, digest, jws, nonce FROM statement ORDER BY seq")
+        )
+        return [tuple(row) for row in found]
 
 
 def test_only_a_check_that_is_there_is_replaced(bare: Database) -> None:

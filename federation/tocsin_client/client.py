@@ -12,16 +12,18 @@ Errors are `Refused` for what does not leave this process and `HubError` for wha
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
+from tocsin_client.answers import read
 from tocsin_client.auth import Tokens
+from tocsin_client.endpoints import Endpoints
 from tocsin_client.feed import FeedPage
 from tocsin_client.http import BrokeOff, Call, HttpClient, HubError, Transport
 from tocsin_client.log_source import HttpLog
@@ -54,7 +56,6 @@ _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _STATEMENT: Final = re.compile(r"(?:statement:)?([0-9a-f]{64})")
 _COMMUNITIES: Final = TypeAdapter(list[CommunityView])
 _Answer = TypeVar("_Answer", bound=BaseModel)
-_Answered = TypeVar("_Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ class Client:
         """The hub's public log, for `tocsin_client.log`."""
         return HttpLog(self.transport)
 
+    @property
+    def endpoints(self) -> Endpoints:
+        """This member's webhook endpoints."""
+        return Endpoints(self.transport, self._tokens.authorization)
+
     def audience(self, community: str) -> str:
         """The URL that names a community in a signal's `aud`."""
         return f"{self.hub}/communities/{_slug(community)}"
@@ -116,7 +122,7 @@ class Client:
     def communities(self) -> list[CommunityView]:
         """The communities this member may read or write in."""
         reply = self.transport.request(self._call("GET", "/v1/communities"))
-        return _read(_COMMUNITIES.validate_json, reply.body)
+        return read(_COMMUNITIES.validate_json, reply.body)
 
     def directory(self, community: str) -> Directory:
         """The members of a community with their keys, and the hub's keys."""
@@ -205,7 +211,7 @@ class Client:
         headers = {"Content-Type": envelope.MEDIA_TYPE}
         call = self._call("POST", SIGNALS_PATH, body=token, headers=headers, params=params)
         reply = self.transport.request(call)
-        return _read(Receipt.model_validate_json, reply.body)
+        return read(Receipt.model_validate_json, reply.body)
 
     def submit(
         self,
@@ -280,7 +286,7 @@ class Client:
             if not page.lines:
                 return
             for raw in page.lines:
-                record = _read(parse_record, raw)
+                record = read(parse_record, raw)
                 if after is not None and record.seq <= after:
                     raise HubError("answer-invalid", "the feed's sequence does not increase")
                 after = record.seq
@@ -321,7 +327,7 @@ class Client:
 
     def _get(self, path: str, answer: type[_Answer]) -> _Answer:
         reply = self.transport.request(self._call("GET", path))
-        return _read(answer.model_validate_json, reply.body)
+        return read(answer.model_validate_json, reply.body)
 
 
 def _slug(community: str) -> str:
@@ -330,11 +336,3 @@ def _slug(community: str) -> str:
             "claim-invalid", "community", "a community's name is lower-case letters, digits and dashes"
         )
     return community
-
-
-def _read(read: Callable[[bytes], _Answered], raw: bytes) -> _Answered:
-    """What the hub's bytes say; bytes of another shape are the hub's fault."""
-    try:
-        return read(raw)
-    except ValidationError:
-        raise HubError("answer-invalid", "the hub's answer does not fit this version of the client") from None

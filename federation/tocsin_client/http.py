@@ -1,9 +1,9 @@
 """HTTP to one hub: the only place in the client that opens a connection.
 
 Rules: TLS is always verified, plain http is for loopback hosts alone, no redirect is followed, nothing is read from the
-environment (no proxies, no netrc). Every call of a client is idempotent (a signal is known by its issuer and jti), and
-is tried again after a broken connection, a 502, 503 or 504, and after a 429 when `Retry-After` is short. Errors name
-the hub, the code and the field, never a value that was sent.
+environment (no proxies, no netrc). A call that may be repeated (a signal is known by its issuer and jti) is tried
+again after a broken connection, a 502, 503 or 504; any other after a 503 alone, behind which nothing was done; either
+one after a 429 when `Retry-After` is short. Errors name the hub, the code and the field, never a value that was sent.
 """
 
 import email.utils
@@ -29,6 +29,8 @@ HttpClient = httpx2.Client
 
 USER_AGENT: Final = "tocsin-client"
 RETRIED: Final = frozenset({429, 502, 503, 504})
+UNDONE: Final = frozenset({429, 503})
+"""Statuses behind which nothing was done."""
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 MAX_LINE_BYTES: Final = 1024 * 1024
 """Room for a receipt with a proof of the largest kind."""
@@ -99,7 +101,7 @@ class Call:
     """One request.
 
     `body` may be a function, called for each attempt anew; so is `authorize`, which gives the `Authorization` header
-    and is asked for a fresh one after a 401.
+    and is asked for a fresh one after a 401. `once` says that to do it twice is not to do it once.
     """
 
     method: str
@@ -108,6 +110,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Callable[[], bytes] | None = None
     authorize: Callable[[bool], str] | None = None
+    once: bool = False
 
 
 def base_url(text: str) -> str:
@@ -220,6 +223,8 @@ class Transport:
                 body = self._read(response)
             except httpx2.RequestError as error:
                 failure: HubError = self._unreachable(error)
+                if call.once:
+                    raise failure from None
             else:
                 if response.is_success:
                     return response, body
@@ -227,7 +232,7 @@ class Transport:
                 if response.status_code == 401 and call.authorize is not None and not fresh:
                     fresh = True
                     continue
-                if response.status_code not in RETRIED:
+                if response.status_code not in (UNDONE if call.once else RETRIED):
                     raise failure
                 wait = failure.retry_after or 0.0
             attempt += 1

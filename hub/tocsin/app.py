@@ -4,7 +4,8 @@ Everything is made here and handed down; nothing is imported as a global. Routes
 
     settings, database    what the hub is set up with
     members, oauth        tocsin.members
-    accounts              tocsin.accounts, for tocsin.web.console
+    accounts, notices     who is at the console, and what they are told on every page, for tocsin.web.console
+    egress                tocsin.egress: the one door out
     chamber               tocsin.governance: the board's proceedings
     authenticate          access token to Actor, for tocsin.web.auth
     at_head               whether the schema is this version's, for tocsin.web.health
@@ -14,6 +15,10 @@ Everything is made here and handed down; nothing is imported as a global. Routes
     witness               tocsin.witnessing
     signals, ingest       tocsin.signals
     simulate              what another policy would do, for the console
+    webhooks, stopped     tocsin.webhooks: endpoints of members, and those that are sent nothing more
+    transmitter           tocsin.streams: Shared Signals
+    stream_watch          tocsin.streams: waiting for something to be polled
+    courier               tocsin.delivery: what is due to endpoints and streams
     means                 what the jobs work with, for tocsin.jobs
 """
 
@@ -30,12 +35,15 @@ from tocsin.accounts import pages as accounts_pages
 from tocsin.accounts.service import open_accounts
 from tocsin.config import Settings
 from tocsin.db import Clock, Database, system_clock
+from tocsin.delivery import pages as delivery_pages
+from tocsin.egress import open_egress
 from tocsin.errors import Misconfigured
 from tocsin.governance import pages as governance_pages
 from tocsin.governance import routes as governance_routes
 from tocsin.governance.service import startup as governance
 from tocsin.governance.service.context import open_chamber
 from tocsin.governance.service.seating import seats
+from tocsin.jobs.carrying import open_courier
 from tocsin.jobs.service import Means
 from tocsin.ledger import pages as ledger_pages
 from tocsin.ledger import routes as ledger_routes
@@ -51,9 +59,17 @@ from tocsin.signals.pool import IngestPool
 from tocsin.signals.service.context import open_context
 from tocsin.signals.service.reach import reach
 from tocsin.signals.service.simulate import simulate
+from tocsin.streams import pages as streams_pages
+from tocsin.streams import routes as streams_routes
+from tocsin.streams.service.context import open_transmitter
+from tocsin.streams.watch import StreamWatch
 from tocsin.web import health, html, problems
 from tocsin.web.middleware import Edge
 from tocsin.web.openapi import Documented
+from tocsin.webhooks import pages as webhooks_pages
+from tocsin.webhooks import routes as webhooks_routes
+from tocsin.webhooks.service import open_webhooks
+from tocsin.webhooks.service.endpoints import stopped
 from tocsin.witnessing import routes as witnessing_routes
 from tocsin.witnessing.service import open_witness
 
@@ -68,6 +84,8 @@ added, none is removed or changes its meaning.
 TAGS = [
     {"name": "signals", "description": "Submit, follow, look up."},
     {"name": "members", "description": "Who is in a community."},
+    {"name": "webhooks", "description": "Endpoints that are told within seconds, and what they were sent."},
+    {"name": "streams", "description": "OpenID Shared Signals Framework 1.0: events by push and by poll."},
     {"name": "board", "description": "What the board decides. What is published needs no authentication."},
     {"name": "log", "description": "The public, append-only log. No authentication: it holds no values."},
     {
@@ -92,7 +110,12 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     database: Database = context.database
     ledger = ledger_service.open_ledger(settings, database, hub_keys)
     watch = Watch(database)
+    stream_watch = StreamWatch(database)
     ingest = IngestPool(settings, context)
+    egress = open_egress(settings)
+    transmitter = open_transmitter(context, hub_keys, egress)
+    webhooks = open_webhooks(database, context.members, egress, hub_keys.delivery)
+    courier = open_courier(context, webhooks, transmitter)
     oauth = OAuth(Access(database, settings.issuer), settings.issuer, hub_keys.token)
 
     @asynccontextmanager
@@ -107,11 +130,13 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         ingest.start()
         yield
         await watch.close()
+        await stream_watch.close()
+        await to_thread.run_sync(courier.stop)
         ingest.stop()
         database.dispose()
 
     app = Documented(
-        models=(*signals_routes.SCHEMAS, *governance_routes.SCHEMAS),
+        models=(*signals_routes.SCHEMAS, *governance_routes.SCHEMAS, *webhooks_routes.SCHEMAS),
         token_url=settings.issuer + TOKEN_PATH,
         title="Tocsin hub",
         version=version("tocsin"),
@@ -124,26 +149,47 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.settings = settings
-    app.state.database = database
-    app.state.members = context.members
-    app.state.oauth = oauth
     chamber = open_chamber(database, context.board, settings.issuer, reach(context))
-    app.state.accounts = open_accounts(settings, database, hub_keys, seats=seats(chamber))
-    app.state.chamber = chamber
-    app.state.authenticate = oauth.authenticate
-    app.state.at_head = partial(migrations.at_head, database)
-    app.state.ledger = ledger
-    app.state.board = context.board
-    app.state.alarms = partial(ledger_service.alarms, ledger)
-    app.state.halted = ledger.witnesses.halted
-    app.state.watch = watch
-    app.state.witness = open_witness(settings, database, hub_keys, ledger.origin)
-    app.state.signals = context
-    app.state.ingest = ingest
-    app.state.simulate = partial(simulate, context)
-    app.state.means = Means(context, chamber, ledger, hub_keys)
+    _hand_down(
+        app,
+        settings=settings,
+        database=database,
+        members=context.members,
+        oauth=oauth,
+        accounts=open_accounts(settings, database, hub_keys, seats=seats(chamber)),
+        notices=(webhooks_pages.notices, streams_pages.notices),
+        chamber=chamber,
+        egress=egress,
+        authenticate=oauth.authenticate,
+        at_head=partial(migrations.at_head, database),
+        ledger=ledger,
+        board=context.board,
+        alarms=partial(ledger_service.alarms, ledger),
+        halted=ledger.witnesses.halted,
+        watch=watch,
+        witness=open_witness(settings, database, hub_keys, ledger.origin),
+        signals=context,
+        ingest=ingest,
+        simulate=partial(simulate, context),
+        courier=courier,
+        webhooks=webhooks,
+        stopped=partial(stopped, webhooks),
+        transmitter=transmitter,
+        stream_watch=stream_watch,
+        means=Means(context, chamber, ledger, hub_keys, courier, transmitter, webhooks),
+    )
+    _answer(app, settings)
+    return app
 
+
+def _hand_down(app: FastAPI, **services: object) -> None:
+    """Put services where routes find them."""
+    for name, service in services.items():
+        setattr(app.state, name, service)
+
+
+def _answer(app: FastAPI, settings: Settings) -> None:
+    """Have it answer: every route, and every refusal."""
     problems.install(app)
     app.add_middleware(Edge, https=settings.issuer.startswith("https:"))
     for router in (
@@ -151,13 +197,17 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         members_routes.router,
         governance_routes.router,
         signals_routes.router,
+        webhooks_routes.router,
+        streams_routes.router,
         signals_pages.router,
         ledger_routes.router,
         ledger_pages.router,
         html.router,
         accounts_pages.router,
         governance_pages.router,
+        delivery_pages.router,
+        webhooks_pages.router,
+        streams_pages.router,
         witnessing_routes.router,
     ):
         app.include_router(router)
-    return app

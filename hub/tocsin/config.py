@@ -5,6 +5,7 @@ environment variable with the prefix `TOCSIN_`; docs/operator-guide.md describes
 """
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -52,12 +53,28 @@ class Settings(BaseSettings):
     """Private JWK (Ed25519) from which the console derives its secrets: seeds of one-time codes are sealed with it."""
     console_key_file: Path | None = None
     """A file that holds it instead."""
+    delivery_key: SecretStr | None = None
+    """Private JWK (Ed25519) from which the secrets of every webhook endpoint are derived; likewise."""
+    delivery_key_file: Path | None = None
+    """A file that holds it instead."""
+    ssf_es_key: SecretStr | None = None
+    """Private JWK (P-256) that signs the events of Shared Signals streams with ES256; likewise."""
+    ssf_es_key_file: Path | None = None
+    """A file that holds it instead."""
+    ssf_rs_key: SecretStr | None = None
+    """Private JWK (RSA, 2048 bits or more) that signs those of receivers that ask for RS256; likewise."""
+    ssf_rs_key_file: Path | None = None
+    """A file that holds it instead."""
     witness_policy_file: Path | None = None
     """A C2SP tlog-policy: the witnesses that are to cosign this hub's log, and the quorum; without it, none."""
     witness_timeout: Annotated[float, Field(gt=0, le=30)] = 1.0
     """Seconds a publication waits for its witnesses; whoever has not answered by then cosigns the next one."""
     outbound_ca_file: Path | None = None
     """Certificates (PEM) to trust besides the system's in connections the hub opens: a private CA."""
+    egress_allow_subnets: str = ""
+    """Networks (CIDR, separated by commas) whose hosts members may have called too, plainly and on any port."""
+    egress_ports: str = ""
+    """Ports besides 443 on which members' endpoints may listen, separated by commas."""
     log_store: str | None = None
     """Where the public log lies: a folder, or `s3://bucket/prefix`; without it, `log` in the data directory."""
     feed_store: str | None = None
@@ -107,6 +124,8 @@ class Settings(BaseSettings):
             raise ValueError("set oidc_issuer and oidc_client_id, or neither")
         if f"{self.feed_location()}/".startswith(f"{self.log_location()}/"):
             raise ValueError("log_store is public and feed_store is not: it cannot lie in there")
+        self.allowed_subnets()
+        self.allowed_ports()
         for name in (
             "database_url",
             "token_key",
@@ -115,6 +134,9 @@ class Settings(BaseSettings):
             "witness_key",
             "witness_pq_key",
             "console_key",
+            "delivery_key",
+            "ssf_es_key",
+            "ssf_rs_key",
             "oidc_client_secret",
             "s3_secret_access_key",
         ):
@@ -129,6 +151,20 @@ class Settings(BaseSettings):
     def feed_location(self) -> str:
         """Where segments and snapshots lie, likewise."""
         return (self.feed_store or str(self.data_dir / "feed")).rstrip("/")
+
+    def allowed_subnets(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks whose hosts may be called on a member's behalf, besides the public internet."""
+        try:
+            return tuple(ip_network(part) for part in _parts(self.egress_allow_subnets))
+        except ValueError:
+            raise ValueError("egress_allow_subnets must be networks like 127.0.0.0/8,fd00::/8") from None
+
+    def allowed_ports(self) -> tuple[int, ...]:
+        """Ports besides 443 that may be called on a member's behalf."""
+        ports = _parts(self.egress_ports)
+        if not all(port.isascii() and port.isdigit() and 0 < int(port) <= 65535 for port in ports):
+            raise ValueError("egress_ports must be numbers like 8443,9443")
+        return tuple(int(port) for port in ports)
 
     def s3_secret(self) -> str | None:
         """The secret of the S3 credentials, if there is one."""
@@ -149,3 +185,7 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'tocsin.db'}"
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

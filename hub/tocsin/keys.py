@@ -15,12 +15,13 @@ from tocsin.config import Settings
 from tocsin.errors import Misconfigured, Refused
 from tocsin_schemas.akp import AkpKey
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.rsa import RsaKey
 from tocsin_schemas.vocabulary import HubKeyName
 
 DIRECTORY: Final = "keys"
 _NEXT: Final = "{}.next"
 _OTHERS: Final = 0o077
-Alg = Literal["ES256", "Ed25519", "ML-DSA-44"]
+Alg = Literal["ES256", "Ed25519", "ML-DSA-44", "RS256"]
 KEYS: Final[Mapping[str, Alg]] = {
     "token": "ES256",
     "events": "Ed25519",
@@ -28,16 +29,24 @@ KEYS: Final[Mapping[str, Alg]] = {
     "witness": "Ed25519",
     "witness_pq": "ML-DSA-44",
     "console": "Ed25519",
+    "delivery": "Ed25519",
+    "ssf_es": "ES256",
+    "ssf_rs": "RS256",
 }
 """Each key and its algorithm; the settings `<name>_key` and `<name>_key_file` give it, else the hub makes one."""
+
+Key = SigningKey | AkpKey | RsaKey
+_KINDS: Final[Mapping[str, type[Key]]] = {"ML-DSA-44": AkpKey, "RS256": RsaKey}
+"""What reads a key of an algorithm, where it is not `SigningKey`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubKeys:
     """`token` signs access tokens and stands in the JWKS, `events` the hub's own events, `log` its checkpoints.
 
-    `witness` and `witness_pq` cosign the checkpoints of other logs. `console` signs nothing: secrets of the console are
-    derived from it. No key does two of these.
+    `witness` and `witness_pq` cosign the checkpoints of other logs. `console` and `delivery` sign nothing: the secrets
+    of the console, and those shared with endpoints, are derived from them. `ssf_es` and `ssf_rs` sign the events of
+    Shared Signals streams. No key does two of these.
     """
 
     token: SigningKey
@@ -46,6 +55,9 @@ class HubKeys:
     witness: SigningKey
     witness_pq: AkpKey
     console: SigningKey
+    delivery: SigningKey
+    ssf_es: SigningKey
+    ssf_rs: RsaKey
 
 
 def load(settings: Settings) -> HubKeys:
@@ -134,10 +146,10 @@ def _stored(settings: Settings, name: str) -> str:
         ) from None
 
 
-def _read(text: str, alg: Alg, name: str) -> SigningKey | AkpKey:
-    key: SigningKey | AkpKey | None
+def _read(text: str, alg: Alg, name: str) -> Key:
+    key: Key | None
     try:
-        key = (AkpKey if alg == "ML-DSA-44" else SigningKey).from_jwk(json.loads(text))
+        key = _KINDS.get(alg, SigningKey).from_jwk(json.loads(text))
     except (ValueError, TypeError, AttributeError, Refused):
         key = None
     if key is None or (isinstance(key, SigningKey) and key.public.alg != alg):
@@ -146,6 +158,12 @@ def _read(text: str, alg: Alg, name: str) -> SigningKey | AkpKey:
             "give the whole private JWK (RFC 7517) as JSON, or let the hub make its own key",
         )
     return key
+
+
+def _new(alg: Alg) -> Key:
+    if alg == "ML-DSA-44":
+        return AkpKey.generate()
+    return RsaKey.generate() if alg == "RS256" else SigningKey.generate(alg)
 
 
 def _make(settings: Settings, name: str, alg: Alg) -> None:
@@ -158,8 +176,7 @@ def _make(settings: Settings, name: str, alg: Alg) -> None:
             return
         draft = path.with_suffix(f".{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            made = AkpKey.generate() if alg == "ML-DSA-44" else SigningKey.generate(alg)
-            file.write(json.dumps(made.jwk()))
+            file.write(json.dumps(_new(alg).jwk()))
             file.flush()
             os.fsync(file.fileno())
         try:

@@ -42,6 +42,20 @@ COSIGNATURES: Final = Counter(
     registry=REGISTRY,
 )
 """`cosigned`, `failed` (no usable answer), or `conflict` (the witness has seen another log)."""
+DELIVERIES: Final = Counter(
+    "tocsin_deliveries",
+    "Attempts to deliver, by what is delivered and what came of it",
+    ("kind", "result"),
+    registry=REGISTRY,
+)
+"""`delivered`, `retry`, `dead` (given up), or `dropped` (nothing to send any more)."""
+DELIVERY_SECONDS: Final = Histogram(
+    "tocsin_delivery_seconds",
+    "Time from queueing to acceptance, by lane: 0 is urgent",
+    ("lane",),
+    buckets=(1, 2, 5, 10, 30, 60, 300, 3600, 86_400, 432_000),
+    registry=REGISTRY,
+)
 REFUSALS: Final = Counter(
     "tocsin_refusals", "Requests refused, by problem code", ("code",), registry=REGISTRY
 )

@@ -17,7 +17,7 @@ from tocsin_schemas.governance import ACT_TYP, PROOF_TYP, Act, KeyProof, MemberB
 from tocsin_schemas.jwk import PublicKey, public_key
 from tocsin_schemas.member_effects import check_new_keys
 from tocsin_schemas.membership import FINAL, step
-from tocsin_schemas.policy import DAY
+from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import LATEST, load_object
 
@@ -52,14 +52,14 @@ def _done(
 ) -> MemberStanding:
     match act.act:
         case "prove-key":
-            return _prove_key(member, act, public, record, at)
+            return _prove_key(member, act, public, record, at, state.policy)
         case "key-add":
             return _add_key(state, member, act, at)
         case "key-revoke":
             return _revoke_key(member, act, at)
         case "attest":
-            return _attest(member, act, record, at)
-    return moved(member, step(member.state, "withdraw"), record, at)
+            return _attest(member, act, record, at, state.policy)
+    return moved(member, step(member.state, "withdraw"), record, at, state.policy)
 
 
 def _signer(state: BoardState, body: MemberBody, kid: str) -> tuple[MemberStanding, AuthorKey]:
@@ -93,7 +93,9 @@ def _check_claims(state: BoardState, member: MemberStanding, act: Act, key: Auth
         raise Refused("key-revoked", "header.kid", "the key was revoked")
 
 
-def _prove_key(member: MemberStanding, act: Act, public: PublicKey, record: int, at: int) -> MemberStanding:
+def _prove_key(
+    member: MemberStanding, act: Act, public: PublicKey, record: int, at: int, policy: Policy
+) -> MemberStanding:
     awaiting = member.awaiting - {public.kid}
     keys = {**member.keys, public.kid: _standing(public, act, at)}
     proved = replace(member, keys=keys, awaiting=awaiting)
@@ -103,7 +105,7 @@ def _prove_key(member: MemberStanding, act: Act, public: PublicKey, record: int,
         return proved
     if awaiting:
         return proved
-    return moved(proved, step(member.state, "prove_keys", {"key_possession"}), record, at)
+    return moved(proved, step(member.state, "prove_keys", {"key_possession"}), record, at, policy)
 
 
 def _add_key(state: BoardState, member: MemberStanding, act: Act, at: int) -> MemberStanding:
@@ -144,8 +146,8 @@ def _revoke_key(member: MemberStanding, act: Act, at: int) -> MemberStanding:
     return replace(member, keys={**member.keys, act.kid or "": replace(key, revoked_at=at)})
 
 
-def _attest(member: MemberStanding, act: Act, record: int, at: int) -> MemberStanding:
+def _attest(member: MemberStanding, act: Act, record: int, at: int, policy: Policy) -> MemberStanding:
     if act.year != datetime.fromtimestamp(at, UTC).year:
         raise Refused("claim-invalid", "year", "the year that it is")
-    after = moved(member, step(member.state, "attest", member.facts(at)), record, at)
+    after = moved(member, step(member.state, "attest", member.facts(at, policy)), record, at, policy)
     return replace(after, attested_at=at, attested_by=record)

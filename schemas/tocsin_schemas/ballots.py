@@ -4,7 +4,7 @@
 
 Where trust.md is silent:
 
-- A sponsor is recused from decisions about who it sponsored for 24 months, like any other tie.
+- A sponsor is recused from decisions about who it sponsored for as long as any other tie counts.
 - A seat whose organisation falls under a suspension during the vote is recused from then on; its vote stands if it was
   cast before.
 - A claimed recusal (a complaint, a tie, a word) cannot be computed. It stands in the decision that every vote signs,
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from tocsin_schemas.ballot_signatures import check_signature
-from tocsin_schemas.board import Absence, BoardState
+from tocsin_schemas.board import Absence, BoardState, Opening
 from tocsin_schemas.decisions import (
     Admit,
     Appeal,
@@ -30,14 +30,12 @@ from tocsin_schemas.decisions import (
     decision_digest,
 )
 from tocsin_schemas.governance import DecisionBody
-from tocsin_schemas.membership import EMERGENCY_SECONDS
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Credential, Roster, Seat
 from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName, Tally, tally, voices
 from tocsin_schemas.vocabulary import Choice, DecisionType, RecusalReason
 
-TIE_SECONDS: Final = 730 * DAY
 AT_ONCE_SECONDS: Final = DAY
 """How long signatures for a decision without a window may be collected."""
 RECORD_WITHIN: Final = 7 * DAY
@@ -148,12 +146,14 @@ def count(
 ) -> tuple[Result, tuple[Tally, ...]]:
     """Count seat-to-choice, one mapping for each roster that is asked (`rosters_asked`)."""
     barred = {recusal.seat for recusal in recused}
+    least = _opening(state, decision).quorum
     tallies = tuple(
         tally(
             decision.threshold,
             [seat.voter() for seat in asked(state, decision, roster)],
             barred,
             said,
+            least,
         )
         for roster, said in zip(rosters_asked(state, decision), choices, strict=True)
     )
@@ -226,12 +226,18 @@ def verify_ballots(state: BoardState, body: DecisionBody, at: int, verify: Verif
     return Count(result, tallies, frozenset(voted))
 
 
+def _opening(state: BoardState, decision: Decision) -> Opening:
+    """What is remembered of the record that the decision's ballot opened on."""
+    found = state.digests.get(bytes.fromhex(decision.prev))
+    if found is None:
+        raise Refused("decision-prev-unknown", "decision.prev", "not the digest of a record of this chain")
+    return found
+
+
 def _check_place(state: BoardState, decision: Decision, at: int) -> None:
     if decision.seq in state.decisions:
         raise Refused("decision-repeated", "decision.seq", "a decision of that number is recorded already")
-    opened_on = state.digests.get(bytes.fromhex(decision.prev))
-    if opened_on is None:
-        raise Refused("decision-prev-unknown", "decision.prev", "not the digest of a record of this chain")
+    opened_on = _opening(state, decision)
     if not opened_on.at <= decision.issued_at <= at:
         raise Refused(
             "decision-window", "decision.issued_at", "opened before what it follows, or in the future"
@@ -267,7 +273,7 @@ def _last_moment(state: BoardState, kind: DecisionType, subject: str) -> int | N
     member = state.members.get(subject)
     if kind != "member.suspend" or member is None or member.state != "emergency_suspended":
         return None
-    return member.since + EMERGENCY_SECONDS
+    return member.since + state.policy.emergency
 
 
 def _check_window(state: BoardState, decision: Decision, at: int) -> None:
@@ -279,7 +285,7 @@ def _check_window(state: BoardState, decision: Decision, at: int) -> None:
     elif last is not None:
         fits = opened < ends <= last
     else:
-        fits = ends == opened + state.digests[bytes.fromhex(decision.prev)].voting
+        fits = ends == opened + _opening(state, decision).voting
     if not fits:
         raise Refused("decision-window", "decision.expires_at", "not the time that such a ballot has")
     if at > ends + (0 if at_once else RECORD_WITHIN):
@@ -292,7 +298,7 @@ def _check_recusals(state: BoardState, decision: Decision) -> None:
         raise Refused(
             "recusal-mismatch", "decision.recused", "a seat stands twice, or there is none of that name"
         )
-    opened_on = state.digests[bytes.fromhex(decision.prev)].record
+    opened_on = _opening(state, decision).record
     computed = {
         recusal.seat: recusal.reason
         for recusal in recusals_at_opening(
@@ -348,7 +354,7 @@ def _parties(
     member = state.members.get(subject)
     if member is None or kind == "peering.set":
         return None, frozenset()
-    sponsored = at < member.admitted_at + TIE_SECONDS
+    sponsored = at < member.admitted_at + state.policy.tie
     return member.control_group, frozenset(member.sponsors) if sponsored else frozenset()
 
 

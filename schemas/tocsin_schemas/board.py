@@ -12,16 +12,10 @@ from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.governance import ClockBody, ClockRule
 from tocsin_schemas.jwk import public_key
 from tocsin_schemas.membership import (
-    ATTESTATION_SECONDS,
     EFFECTS,
-    EMERGENCY_SECONDS,
     FINAL,
-    KEYS_SECONDS,
     PROVISIONAL_LEAST,
-    REAPPLY_SECONDS,
     VACATING,
-    WATCH_SECONDS,
-    WITHDRAWAL_SECONDS,
     Act,
     Fact,
     State,
@@ -110,7 +104,7 @@ class MemberStanding:
     watch_until: int | None = None
     absent: Absence | None = None
 
-    def facts(self, at: int) -> frozenset[Fact]:
+    def facts(self, at: int, policy: Policy) -> frozenset[Fact]:
         """What its record establishes at `at` (Unix seconds), for `membership.step`."""
         found: set[Fact] = {
             "activated" if self.activated else "never_activated",
@@ -131,7 +125,7 @@ class MemberStanding:
             found.add("not_extended")
         if self.state == "rejected":
             found.add("refused_as_member")
-        if at >= self.since + REAPPLY_SECONDS.get(self.state, 0):
+        if at >= self.since + waiting(policy, self.state):
             found.add("cooled_down")
         return frozenset(found)
 
@@ -139,29 +133,30 @@ class MemberStanding:
         """The rule of the calendar that its state is subject to, when it comes true, and the record it runs from."""
         match self.state:
             case "approved_pending_keys":
-                return "keys-lapsed", self.since + KEYS_SECONDS, self.cause
+                return "keys-lapsed", self.since + policy.key_proof, self.cause
             case "provisional" if not self.objected and self.provisional_since is not None:
                 waits = policy.provisional * (2 if self.extended else 1)
                 return "provisional-complete", self.provisional_since + waits, self.cause
             case "emergency_suspended":
-                return "emergency-lapsed", self.since + EMERGENCY_SECONDS, self.cause
+                return "emergency-lapsed", self.since + policy.emergency, self.cause
             case "suspended" if self.suspended_until is not None:
                 return "suspension-ended", self.suspended_until, self.cause
             case "active" if self.attested_at is not None and self.attested_by is not None:
-                return "attestation-missed", self.attested_at + ATTESTATION_SECONDS, self.attested_by
+                return "attestation-missed", self.attested_at + policy.attestation, self.attested_by
             case "withdrawing":
-                return "withdrawal-complete", self.since + WITHDRAWAL_SECONDS, self.cause
+                return "withdrawal-complete", self.since + policy.withdrawal, self.cause
         return None
 
 
 class Opening(NamedTuple):
-    """What is remembered of each record for the ballots that open on it: its number, its time, and for how long votes
-    are taken by the policy in force then.
+    """What is remembered of each record for the ballots that open on it: its number, its time, and what the policy in
+    force then says of votes: for how long they are taken, and how many there must be.
     """
 
     record: int
     at: int
     voting: int
+    quorum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +218,7 @@ class BoardState:
 
     def following(self, digest: bytes, at: int) -> "BoardState":
         """The same, with one more record: its digest and its time."""
-        digests = {**self.digests, digest: Opening(self.size, at, self.policy.voting)}
+        digests = {**self.digests, digest: Opening(self.size, at, self.policy.voting, self.policy.quorum)}
         return replace(self, size=self.size + 1, tip=digest, at=at, digests=digests)
 
     def with_outcome(self, outcome: Outcome) -> "BoardState":
@@ -258,7 +253,12 @@ def keys_live(state: State) -> bool:
     return any(state == name and effects.keys == "live" for name, effects in EFFECTS.items())
 
 
-def moved(member: MemberStanding, target: State, record: int, at: int) -> MemberStanding:
+def waiting(policy: Policy, state: State) -> int:
+    """How many seconds after it ended in `state` an applicant must wait before it applies again."""
+    return {"rejected": policy.again_rejected, "expelled": policy.again_expelled}.get(state, 0)
+
+
+def moved(member: MemberStanding, target: State, record: int, at: int, policy: Policy) -> MemberStanding:
     """The member in its new state, with every clock that starts, stops or goes on there."""
     was = member.state
     if target == was:
@@ -285,7 +285,7 @@ def moved(member: MemberStanding, target: State, record: int, at: int) -> Member
         if was != "emergency_suspended":
             changed |= {"attested_at": at, "attested_by": record}
     if was == "suspended" and target in {"active", "provisional"}:
-        changed |= {"watch_until": at + WATCH_SECONDS, "suspended_until": None}
+        changed |= {"watch_until": at + policy.watch, "suspended_until": None}
     if target in VACATING and was not in VACATING:
         changed["absent"] = Absence(record, at)
     elif target not in VACATING and member.absent is not None and member.absent.until is None:

@@ -129,5 +129,5 @@ def _elapsed(state: BoardState, body: ClockBody, record: Record) -> BoardState:
         raise Refused("clock-not-due", "record.body", "the calendar does not say so at that time")
     member = state.members[body.issuer]
     _, act = CLOCK_ACTS[body.rule]
-    target = step(member.state, act, member.facts(record.at))
-    return state.with_member(moved(member, target, record.seq, record.at))
+    target = step(member.state, act, member.facts(record.at, state.policy))
+    return state.with_member(moved(member, target, record.seq, record.at, state.policy))

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from tocsin_schemas import signals
 from tocsin_schemas.jwk import PublicKey, SigningKey
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.rsa import RsaKey
 from tocsin_schemas.signals import Signal
 
 TYP: Final = "secevent+jwt"
@@ -70,7 +71,7 @@ class VerifiedSignal(NamedTuple):
     key: AuthorKey
 
 
-def sign(payload: bytes, key: SigningKey, typ: str = TYP) -> bytes:
+def sign(payload: bytes, key: SigningKey | RsaKey, typ: str = TYP) -> bytes:
     """The compact JWS (RFC 7515 §3.1) of a payload; that of a signal is made by `signals.compose`."""
     header = signals.dump_object({"typ": typ, "alg": key.public.alg, "kid": key.public.kid})
     message = encode(header) + b"." + encode(payload)

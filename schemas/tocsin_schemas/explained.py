@@ -37,7 +37,7 @@ _DID: Final[Mapping[DecisionType, str]] = {
     "member.activate": "make {subject} an active member",
     "member.extend": "extend the provisional time of {subject} once",
     "member.refuse": "end the provisional membership of {subject}",
-    "member.emergency_suspend": "suspend {subject} in an emergency, for 72 hours at most",
+    "member.emergency_suspend": "suspend {subject} in an emergency, until the board has voted",
     "member.suspend": "suspend {subject}",
     "member.sanction": "restrict {subject}",
     "member.reinstate": "reinstate {subject}",
@@ -67,12 +67,12 @@ _ACTS: Final[Mapping[MemberActName, str]] = {
     "withdraw": "{who} withdrew.",
 }
 _CAME: Final[Mapping[ClockRule, str]] = {
-    "keys-lapsed": "{who} proved no keys within 30 days; its admission lapsed.",
+    "keys-lapsed": "{who} proved no keys in time; its admission lapsed.",
     "provisional-complete": "{who} became an active member: its provisional time is over and nobody objected.",
-    "emergency-lapsed": "The emergency suspension of {who} ended after 72 hours without a ballot.",
+    "emergency-lapsed": "The emergency suspension of {who} ended without a ballot.",
     "suspension-ended": "The suspension of {who} is over.",
     "attestation-missed": "{who} is restricted: it missed its yearly attestation.",
-    "withdrawal-complete": "{who} has left: its 30 days are over.",
+    "withdrawal-complete": "{who} has left: winding down is over.",
 }
 
 

@@ -190,7 +190,10 @@ class CommunityView(Answer):
 
 
 class Me(Answer):
-    """Who the caller is to this hub, and what is left of its cap in this hour."""
+    """Who the caller is to this hub, and what is left of its cap in this hour.
+
+    `disabled_endpoints` are those of its webhook endpoints to which the hub has stopped sending.
+    """
 
     issuer: str
     client_id: str
@@ -201,6 +204,7 @@ class Me(Answer):
     signals_per_hour: int
     signals_left: int
     log_size: int
+    disabled_endpoints: list[str] = Field(default_factory=list)
 
 
 class MemberStandingView(Answer):

@@ -4,7 +4,7 @@ The state machine of `tocsin_schemas.membership` decides which state follows; he
 else changes.
 
 Where trust.md is silent: a hub is *being founded* until two unrelated members could sponsor; until then an admission
-names no sponsors, and the thirty provisional days hold all the same (ADR 0021). A notice is five days from Monday to
+names no sponsors, and the thirty provisional days hold all the same (ADR 0021). A notice counts days from Monday to
 Friday: holidays differ by place. An appeal is possible against what takes something away, once, and as long as nothing
 else has been decided on that member since.
 """
@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
-from tocsin_schemas.board import BoardState, MemberStanding, keys_live, moved
+from tocsin_schemas.board import BoardState, MemberStanding, keys_live, moved, waiting
 from tocsin_schemas.decisions import (
     Admit,
     Appeal,
@@ -26,14 +26,12 @@ from tocsin_schemas.decisions import (
     Sanction,
     Suspend,
 )
-from tocsin_schemas.membership import FINAL, REAPPLY_SECONDS, SUSPENSION_MOST, Act, Fact, step
+from tocsin_schemas.membership import FINAL, Act, Fact, step
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.tally import Result
 from tocsin_schemas.vocabulary import DecisionType
 
-NOTICE_DAYS: Final = 5
-APPEAL_SECONDS: Final = 30 * DAY
 APPEALABLE: Final[Mapping[DecisionType, Result]] = {
     "member.admit": "fails",
     "member.refuse": "passes",
@@ -70,8 +68,11 @@ class Case(NamedTuple):
     def change(self, act: Act, facts: Collection[Fact] = (), **more: Any) -> BoardState:
         """Let the machine take one act of the board on the member."""
         member = self.member()
-        target = step(member.state, act, {"quorate_ballot", *member.facts(self.at), *facts})
-        return self.state.with_member(replace(moved(member, target, self.record, self.at), **more))
+        target = step(
+            member.state, act, {"quorate_ballot", *member.facts(self.at, self.state.policy), *facts}
+        )
+        after = moved(member, target, self.record, self.at, self.state.policy)
+        return self.state.with_member(replace(after, **more))
 
 
 def act_only(act: Act) -> Callable[[Case], BoardState]:
@@ -119,9 +120,9 @@ def _check_again(case: Case, former: MemberStanding | None) -> None:
     if former is not None:
         if former.state not in FINAL:
             raise Refused("conflict", "decision.subject", "a member already")
-        waits.append(former.since + REAPPLY_SECONDS.get(former.state, 0))
+        waits.append(former.since + waiting(case.state.policy, former.state))
     if case.decision.subject in case.state.refused:
-        waits.append(case.state.refused[case.decision.subject] + REAPPLY_SECONDS["rejected"])
+        waits.append(case.state.refused[case.decision.subject] + case.state.policy.again_rejected)
     if case.decision.issued_at < max(waits):
         raise Refused(
             "transition-forbidden", "decision.subject", "the time before a new application is not over"
@@ -165,15 +166,17 @@ def extend(case: Case) -> BoardState:
 def suspend(case: Case) -> BoardState:
     """Suspended for a time."""
     said = case.said(Suspend)
-    if not case.at < said.until <= case.decision.issued_at + SUSPENSION_MOST:
-        raise Refused("suspension-length", "params.until", "in the future, and 180 days at most")
-    facts = _noticed(said.noticed_at, case.decision.issued_at)
+    if not case.at < said.until <= case.decision.issued_at + case.state.policy.suspension:
+        raise Refused(
+            "suspension-length", "params.until", "in the future, and not beyond the longest suspension"
+        )
+    facts = _noticed(case, said.noticed_at)
     return case.change("suspend", facts, suspended_until=said.until, decided_by=case.decision.seq)
 
 
 def sanction(case: Case) -> BoardState:
     """Restricted until reinstated."""
-    facts = _noticed(case.said(Sanction).noticed_at, case.decision.issued_at)
+    facts = _noticed(case, case.said(Sanction).noticed_at)
     return case.change("sanction", facts, sanctioned=True, decided_by=case.decision.seq)
 
 
@@ -187,8 +190,9 @@ def expel(case: Case) -> BoardState:
     return case.change("expel", decided_by=case.decision.seq)
 
 
-def _noticed(noticed_at: int | None, issued_at: int) -> tuple[Fact, ...]:
-    over = noticed_at is not None and issued_at >= working_days_after(noticed_at, NOTICE_DAYS)
+def _noticed(case: Case, noticed_at: int | None) -> tuple[Fact, ...]:
+    days = case.state.policy.notice_days
+    over = noticed_at is not None and case.decision.issued_at >= working_days_after(noticed_at, days)
     return ("notice_given",) if over else ()
 
 
@@ -210,8 +214,8 @@ def uphold(case: Case) -> BoardState:
     member = done.members[decided.subject]
     if member.decided_by != outcome:
         raise Refused("appeal-moot", "params.of", "something else has been decided since")
-    target = step(member.state, "uphold", member.facts(case.at))
-    return done.with_member(moved(member, target, case.record, case.at))
+    target = step(member.state, "uphold", member.facts(case.at, case.state.policy))
+    return done.with_member(moved(member, target, case.record, case.at, case.state.policy))
 
 
 def dismiss(case: Case) -> BoardState:
@@ -227,8 +231,10 @@ def _appealed(case: Case) -> int:
         raise Refused("appeal-impossible", "params.of", "no decision that can be appealed")
     if said.of in case.state.appealed:
         raise Refused("appeal-repeated", "params.of", "the appeal has been decided")
-    if not decided.at <= said.filed_at <= min(decided.at + APPEAL_SECONDS, case.decision.issued_at):
-        raise Refused("appeal-late", "params.filed_at", "filed within thirty days of the decision")
+    if not decided.at <= said.filed_at <= min(decided.at + case.state.policy.appeal, case.decision.issued_at):
+        raise Refused(
+            "appeal-late", "params.filed_at", "filed after the time in which the decision can be appealed"
+        )
     return said.of
 
 

@@ -4,15 +4,15 @@
   import: every state can be reached, nothing leaves a final state but a new application or an upheld appeal.
 - `step` takes one act. What an act needs beforehand are *facts* that somebody else establishes, one word each; the
   governance chain (`tocsin_schemas.chain`) establishes those of members from signed records alone.
-- `EFFECTS` says what each state means for the member, and `statement_counts` for what it has said. Hub and follower
-  read them here, and nowhere else.
+- `EFFECTS` says what each state means for the member, and `statement_counts` for what it has said; `SCOPES_OF` what
+  the clients of each class may do. Hub and follower read them here, and nowhere else.
 
 Where trust.md is silent: a member that was never active goes back to `provisional` after a suspension, or the thirty
 days could be skipped by being suspended. A suspended member that withdraws is out at once, for winding down would give
 it back what the suspension took; a provisional one too, for it would read what it never could. An emergency suspension
-that the board does not confirm ends with that ballot and does not wait for its 72 hours. An inquorate ballot returns an
-application to its discussion. An application with an item that did not pass waits for a better answer, and lapses with
-the rest.
+that the board does not confirm ends with that ballot, however long it could have lasted. An inquorate ballot returns
+an application to its discussion. An application with an item that did not pass waits for a better answer, and lapses
+with the rest.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.vocabulary import ApplicationState, MemberState
+from tocsin_schemas.vocabulary import SCOPES, ApplicationState, MemberClass, MemberState, Scope
 
 State = ApplicationState | MemberState
 By = Literal["applicant", "vetting", "board", "duty", "member", "clock", "panel"]
@@ -77,35 +77,30 @@ Fact = Literal[
 
 `vetting_complete`: every item passed, checked by two people with evidence. `two_sponsors`: unrelated to the applicant
 and to each other. `quorate_ballot`: a decision with its quorum. `key_possession`: each key named has signed.
-`provisional_days`: thirty of them. `notice_given`: five working days. `cooled_down`: the time before a new application
-is over. The others tell apart where the member came from.
+`provisional_days`: thirty of them. `notice_given`: the policy's working days of notice are over. `cooled_down`: the
+time before a new application is. The others tell apart where the member came from.
 """
 
-INFO_SECONDS: Final = 30 * DAY
-APPLICATION_SECONDS: Final = 180 * DAY
-KEYS_SECONDS: Final = 30 * DAY
 PROVISIONAL_LEAST: Final = 30 * DAY
-PROVISIONAL_SECONDS: Final = 90 * DAY
-EMERGENCY_SECONDS: Final = 72 * 3600
 EMERGENCY_REACH: Final = 30 * DAY
 """How far back an emergency suspension reaches into what the member said."""
-SUSPENSION_MOST: Final = 180 * DAY
-WATCH_SECONDS: Final = 30 * DAY
-ATTESTATION_SECONDS: Final = (365 + 30) * DAY
-WITHDRAWAL_SECONDS: Final = 30 * DAY
-REAPPLY_SECONDS: Final[Mapping[State, int]] = {"rejected": 180 * DAY, "expelled": 365 * DAY}
-"""How long after it an applicant must wait; the other final states ask for no time."""
+Window = Literal[
+    "application", "information", "key_proof", "provisional", "emergency", "attestation", "withdrawal"
+]
+"""The values of the policy that say when the clock acts."""
 
 
 class Transition(NamedTuple):
-    """From `source`, `act` leads to `target`, given the facts it requires; the clock's not before `after` seconds."""
+    """From `source`, `act` leads to `target`, given the facts it requires; the clock's act not before `after`,
+    a value of the policy, is over.
+    """
 
     source: State
     act: Act
     target: State
     by: By
     requires: frozenset[Fact] = frozenset()
-    after: int | None = None
+    after: Window | None = None
 
 
 def _needs(*facts: Fact) -> frozenset[Fact]:
@@ -129,14 +124,14 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("submitted", "begin_vetting", "vetting", "vetting"),
     Transition("vetting", "request_info", "info_requested", "vetting"),
     Transition("info_requested", "answer", "vetting", "applicant"),
-    Transition("info_requested", "lapse", "lapsed", "clock", after=INFO_SECONDS),
+    Transition("info_requested", "lapse", "lapsed", "clock", after="information"),
     Transition("draft", "abandon", "lapsed", "applicant"),
     Transition("submitted", "abandon", "lapsed", "applicant"),
     Transition("vetting", "abandon", "lapsed", "applicant"),
     Transition("info_requested", "abandon", "lapsed", "applicant"),
-    Transition("draft", "lapse", "lapsed", "clock", after=APPLICATION_SECONDS),
-    Transition("submitted", "lapse", "lapsed", "clock", after=APPLICATION_SECONDS),
-    Transition("vetting", "lapse", "lapsed", "clock", after=APPLICATION_SECONDS),
+    Transition("draft", "lapse", "lapsed", "clock", after="application"),
+    Transition("submitted", "lapse", "lapsed", "clock", after="application"),
+    Transition("vetting", "lapse", "lapsed", "clock", after="application"),
     Transition(
         "vetting", "begin_discussion", "discussion", "board", _needs("vetting_complete", "two_sponsors")
     ),
@@ -151,8 +146,8 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
         _needs("vetting_complete", "two_sponsors", "quorate_ballot"),
     ),
     Transition("approved_pending_keys", "prove_keys", "provisional", "member", _needs("key_possession")),
-    Transition("approved_pending_keys", "lapse", "lapsed", "clock", after=KEYS_SECONDS),
-    # Probation: thirty days at least, ninety unless the board moves; one objection makes it a ballot.
+    Transition("approved_pending_keys", "lapse", "lapsed", "clock", after="key_proof"),
+    # Probation: thirty days at least, ninety by default unless the board moves; one objection makes it a ballot.
     Transition("provisional", "object", "provisional", "board"),
     Transition("provisional", "activate", "active", "board", _needs("provisional_days", "quorate_ballot")),
     Transition(
@@ -161,20 +156,20 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
         "active",
         "clock",
         _needs("provisional_days", "no_objection"),
-        PROVISIONAL_SECONDS,
+        "provisional",
     ),
     Transition("provisional", "extend", "provisional", "board", _needs("not_extended", "quorate_ballot")),
     Transition("provisional", "refuse", "rejected", "board", _needs("quorate_ballot")),
     # The yearly attestation.
     Transition("active", "attest", "active", "member"),
-    Transition("active", "lapse", "restricted", "clock", after=ATTESTATION_SECONDS),
+    Transition("active", "lapse", "restricted", "clock", after="attestation"),
     Transition("restricted", "attest", "active", "member", _needs("not_sanctioned")),
-    # Emergency: two duty officers, for 72 hours at most.
+    # Emergency: two duty officers, for 72 hours by default.
     Transition("provisional", "emergency_suspend", "emergency_suspended", "duty"),
     Transition("active", "emergency_suspend", "emergency_suspended", "duty"),
     Transition("restricted", "emergency_suspend", "emergency_suspended", "duty"),
     *(
-        Transition("emergency_suspended", "lapse", back, "clock", _needs(was), EMERGENCY_SECONDS)
+        Transition("emergency_suspended", "lapse", back, "clock", _needs(was), "emergency")
         for back, was in _CAME_FROM
     ),
     *(Transition("emergency_suspended", "clear", back, "board", _needs(was)) for back, was in _CAME_FROM),
@@ -202,7 +197,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("active", "withdraw", "withdrawing", "member"),
     Transition("restricted", "withdraw", "withdrawing", "member"),
     Transition("suspended", "withdraw", "withdrawn", "member"),
-    Transition("withdrawing", "complete", "withdrawn", "clock", after=WITHDRAWAL_SECONDS),
+    Transition("withdrawing", "complete", "withdrawn", "clock", after="withdrawal"),
     # Coming back is a new application.
     *(Transition(final, "apply", "draft", "applicant", _needs("cooled_down")) for final in FINAL),
 )
@@ -255,6 +250,21 @@ EFFECTS: Final[Mapping[MemberState, Effects]] = {
     "withdrawn": Effects(False, "never", "none", "corrections", False, "verify_only"),
     "expelled": Effects(False, "never", "none", "corrections", False, "verify_only"),
 }
+
+_EVERY_SCOPE: Final[frozenset[Scope]] = frozenset(SCOPES)
+_TOLD: Final[frozenset[Scope]] = frozenset({"webhooks:manage", "ssf.read", "ssf.manage"})
+
+SCOPES_OF: Final[Mapping[MemberClass, frozenset[Scope]]] = {
+    "platform": _EVERY_SCOPE,
+    "model_vendor": _EVERY_SCOPE,
+    "model_host": _EVERY_SCOPE,
+    "hotline": _EVERY_SCOPE,
+    "partner": _TOLD,
+    # It is given no data: of events, only those about the board, which are public.
+    "observer": frozenset({"webhooks:manage"}),
+    "peer_hub": _EVERY_SCOPE,
+}
+"""What the clients of a member may do, by its class: partners are told by webhook and stream and read nothing else."""
 
 VACATING: Final[frozenset[State]] = frozenset(
     {"restricted", "emergency_suspended", "suspended", "withdrawing", "withdrawn", "expelled", "rejected"}

@@ -13,6 +13,7 @@ from tocsin_schemas.vocabulary import LabelPack, SignalKind, SourceRestriction, 
 DAY: Final = 86_400
 Seconds = Annotated[int, Field(ge=0, le=100 * 365 * DAY)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Window = Annotated[int, Field(ge=3600, le=3650 * DAY)]
 
 
 class Policy(BaseModel):
@@ -48,10 +49,39 @@ class Policy(BaseModel):
     """Packs whose labels a report may carry."""
     discussion: Seconds = 7 * DAY
     """How long a motion is discussed before its ballot opens."""
-    voting: Annotated[int, Field(ge=3600, le=90 * DAY)] = 7 * DAY
+    voting: Window = 7 * DAY
     """How long a ballot is open, unless everybody has voted before."""
+    quorum: Annotated[int, Field(ge=3, le=99)] = 3
+    """The fewest votes that a decision takes, whatever half of the eligible voices come to; all of them, if they are
+    fewer. It holds for ballots that open under it."""
+    tie: Seconds = 730 * DAY
+    """How long a tie that has ended keeps a seat from voting; a sponsorship is one."""
+    application: Window = 180 * DAY
+    """How long an application may take until the board discusses it."""
+    information: Window = 30 * DAY
+    """How long an applicant may take to answer a question."""
+    key_proof: Window = 30 * DAY
+    """How long an admitted applicant may take to prove its keys."""
     provisional: Annotated[int, Field(ge=30 * DAY, le=3650 * DAY)] = 90 * DAY
     """When a provisional member to whom nobody objects becomes active; never before thirty days."""
+    emergency: Annotated[int, Field(ge=7200, le=30 * DAY)] = 72 * 3600
+    """How long an emergency suspension lasts that no ballot confirms."""
+    suspension: Window = 180 * DAY
+    """The longest suspension."""
+    watch: Seconds = 30 * DAY
+    """How long a member is watched after a suspension."""
+    notice_days: Annotated[int, Field(ge=1, le=60)] = 5
+    """Working days between the notice to a member and the ballot on suspending or sanctioning it."""
+    attestation: Window = (365 + 30) * DAY
+    """After how long a member that has not attested is restricted: a year, and thirty days of grace."""
+    withdrawal: Window = 30 * DAY
+    """How long winding down takes."""
+    appeal: Window = 30 * DAY
+    """How long after a decision it can be appealed."""
+    again_rejected: Seconds = 180 * DAY
+    """How long a rejected applicant waits before it applies again."""
+    again_expelled: Seconds = 365 * DAY
+    """The same for an expelled member."""
 
     @field_serializer("agreements", "label_packs", when_used="json")
     def _sorted(self, value: frozenset[str]) -> list[str]:

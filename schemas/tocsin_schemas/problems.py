@@ -260,6 +260,46 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem("ballot-late", 409, "The ballot is over", "Nothing to do: late votes do not count."),
     Problem("ballot-open", 409, "The ballot is not over", "Wait for its end, or for every vote."),
     Problem("ballot-replayed", 422, "Signed for another decision", "Vote on this one."),
+    # Webhook requests, at the receiver.
+    Problem(
+        "webhook-malformed", 400, "Not a signed webhook request", "Pass headers and body on as they came."
+    ),
+    Problem("webhook-stale", 400, "The request is too old, or of the future", "Check the receiver's clock."),
+    Problem(
+        "webhook-signature-invalid",
+        401,
+        "The request is not signed by a known key",
+        "Verify the raw body, with the secret or key of this very endpoint; after a rotation the new one.",
+    ),
+    Problem(
+        "webhook-replayed", 409, "This message was handled before", "Nothing to do; answer it with a 2xx."
+    ),
+    Problem("webhook-busy", 409, "This message is being handled", "Nothing to do: the hub sends it again."),
+    Problem("webhook-key-malformed", 422, "Not a webhook secret or key", "Copy it whole, prefix included."),
+    # Webhook endpoints.
+    Problem("endpoint-limit", 409, "No more endpoints", "Remove one that you do not need."),
+    Problem(
+        "endpoint-inactive", 409, "The endpoint is not active", "Activate it: it has to answer a challenge."
+    ),
+    Problem(
+        "endpoint-unverified",
+        422,
+        "The endpoint did not answer the challenge",
+        "Verify the request and answer 200 with the challenge, within 10 s.",
+    ),
+    Problem(
+        "endpoint-rotating",
+        409,
+        "The secret was rotated less than a day ago",
+        "Wait until the one before has ended, or say that it may end now.",
+    ),
+    # Addresses of others.
+    Problem(
+        "egress-refused",
+        422,
+        "Not an address that the hub calls",
+        "Give https on port 443 of a host with a public name and public addresses.",
+    ),
     # Requests.
     Problem("request-invalid", 400, "The request does not fit the interface", "See the OpenAPI document."),
     Problem("unauthenticated", 401, "Authentication is needed", "Send a valid access token as Bearer."),

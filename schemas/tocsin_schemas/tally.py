@@ -4,8 +4,8 @@
   seats is recused, all of them are.
 - `eligible` counts the voices that are seated and not recused. Fewer than three, or every independent recused, and the
   board cannot decide: the outcome is `panel`, and an independent panel takes the motion over.
-- `quorum` is max(3, ⌊eligible/2⌋ + 1) votes, abstentions included, an independent seat's among them; below it the
-  motion is `inquorate`: neither passed nor failed.
+- `quorum` is max(q, ⌊eligible/2⌋ + 1) votes, abstentions included, an independent seat's among them; below it the
+  motion is `inquorate`: neither passed nor failed. `q` is the policy's, 3 by default, and never more than all of them.
 - Votes of seats that are not eligible are not counted, whatever they say.
 
 Shares are of yes + no: an abstention helps a quorum and nothing else. "Two thirds of the eligible" is of all voices,
@@ -20,7 +20,7 @@ from tocsin_schemas.vocabulary import Choice, DecisionType, SeatClass
 RuleName = Literal["admit", "majority", "two_thirds_eligible", "roster", "panel", "duty", "single"]
 Result = Literal["passes", "fails", "inquorate", "panel"]
 
-QUORUM_LEAST: Final = 3
+VOICES_LEAST: Final = 3
 """A board of fewer than three voices decides nothing."""
 PANEL_LEAST: Final = 2
 """A panel decides with at least two of its voices, and more than half of them."""
@@ -96,10 +96,14 @@ def voices(seats: Sequence[Voter], recused: Collection[str]) -> tuple[Voter, ...
 
 
 def tally(
-    rule: RuleName, seats: Sequence[Voter], recused: Collection[str], choices: Mapping[str, Choice]
+    rule: RuleName,
+    seats: Sequence[Voter],
+    recused: Collection[str],
+    choices: Mapping[str, Choice],
+    least: int = VOICES_LEAST,
 ) -> Tally:
     """Count `choices` (seat to choice) under `rule`. `seats` are those the rule asks: all seated ones, for `duty` the
-    duty officers, for `panel` the panel.
+    duty officers, for `panel` the panel. `least` is the policy's `quorum`.
     """
     eligible = voices(seats, recused)
     cast = {voter: choices[voter.seat] for voter in eligible if voter.seat in choices}
@@ -108,16 +112,19 @@ def tally(
     supporting = {voter.seat_class for voter, choice in cast.items() if choice == "yes"}
     present = {voter.seat_class for voter in eligible}
     missing = tuple(name for name in get_args(SeatClass) if name in present - supporting)
-    quorum = _quorum(rule, len(eligible))
+    quorum = _quorum(rule, len(eligible), least)
     result = _result(rule, seats, eligible, quorum, cast, missing)
     return Tally(result, len(eligible), quorum, yes, no, abstain, missing)
 
 
-def _quorum(rule: RuleName, eligible: int) -> int:
-    least = {"duty": DUTY_LEAST, "single": 1}.get(rule)
-    if least is not None:
-        return least
-    return max(PANEL_LEAST if rule == "panel" else QUORUM_LEAST, eligible // 2 + 1)
+def _quorum(rule: RuleName, eligible: int, least: int) -> int:
+    at_once = {"duty": DUTY_LEAST, "single": 1}.get(rule)
+    if at_once is not None:
+        return at_once
+    half = eligible // 2 + 1
+    if rule == "panel":
+        return max(PANEL_LEAST, half)
+    return max(VOICES_LEAST, min(least, eligible), half)
 
 
 def _result(
@@ -134,7 +141,7 @@ def _result(
         return "passes" if yes >= quorum else "inquorate"
     if rule != "panel":
         # 1. Can the board decide at all?
-        if len(eligible) < QUORUM_LEAST or (_independent(seats) and not _independent(eligible)):
+        if len(eligible) < VOICES_LEAST or (_independent(seats) and not _independent(eligible)):
             return "panel"
         # 2. Did an independent take part?
         if not _independent(cast):

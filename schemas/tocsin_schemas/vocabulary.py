@@ -209,14 +209,15 @@ VettingItem = Literal[
 
 VettingResult = Literal["pass", "fail"]
 
-Scope = Literal["signals:submit", "signals:read"]
+Scope = Literal["signals:submit", "signals:read", "webhooks:manage", "ssf.read", "ssf.manage"]
+"""What a client may do for its member (`tocsin_schemas.membership.SCOPES_OF` says which class may hold which)."""
 
 SIGNAL_KINDS: Final[tuple[str, ...]] = get_args(SignalKind)
 HUB_KEY_NAMES: Final[tuple[HubKeyName, ...]] = get_args(HubKeyName)
 HUB_KINDS: Final[frozenset[str]] = frozenset(get_args(HubKind))
 GOVERNANCE_KINDS: Final[frozenset[str]] = frozenset(get_args(GovernanceKind))
 ENTRY_KINDS: Final[tuple[str, ...]] = get_args(EntryKind)
-SCOPES: Final[tuple[str, ...]] = get_args(Scope)
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 CHOICES: Final[tuple[Choice, ...]] = get_args(Choice)
 DECISION_TYPES: Final[tuple[DecisionType, ...]] = get_args(DecisionType)
 VETTING_ITEMS: Final[tuple[VettingItem, ...]] = get_args(VettingItem)

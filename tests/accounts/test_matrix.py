@@ -51,7 +51,6 @@ MATRIX: dict[Action, str] = {
     "motion.endorse": "B C D",
     "motion.remark": "B C D",
     "motion.recuse": "B C D",
-    "motion.open": "C",
     "motion.vote": "B C D",
     "emergency.read": "B C D A",
     "emergency.sign": "D",
@@ -64,6 +63,11 @@ MATRIX: dict[Action, str] = {
     "organisation.read": "M N",
     "organisation.manage": "M",
     "appeal.file": "M",
+    "endpoint.read": "M N",
+    "endpoint.manage": "M",
+    "stream.read": "M N",
+    "stream.manage": "M",
+    "delivery.read": "O A",
 }
 """What the design grants, written a second time and by person: a chair and a duty officer sit on the board as well."""
 LETTERS: dict[str, Role] = dict(zip("BCDVOAMN", ROLES, strict=True))

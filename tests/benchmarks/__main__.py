@@ -14,7 +14,16 @@ from typing import Final
 
 import click
 
-from tests.benchmarks import following, ingest, publishing, reading, snapshots, streaming, suspending
+from tests.benchmarks import (
+    delivering,
+    following,
+    ingest,
+    publishing,
+    reading,
+    snapshots,
+    streaming,
+    suspending,
+)
 from tests.benchmarks.figures import Figure
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -30,6 +39,11 @@ BENCHMARKS: Final[Mapping[str, tuple[Callable[[], Iterator[Figure]], ...]]] = {
     "indicator-view": tuple(partial(reading.indicator_view, dialect) for dialect in DATABASES),
     "publish-growth": tuple(partial(publishing.publish_growth, dialect) for dialect in DATABASES),
     "snapshot-size": (snapshots.snapshot_size,),
+    "webhook-throughput": tuple(partial(delivering.webhook_throughput, dialect) for dialect in DATABASES),
+    "webhook-escalation-p99": tuple(
+        partial(delivering.webhook_escalation_p99, dialect) for dialect in DATABASES
+    ),
+    "webhook-growth": tuple(partial(delivering.webhook_growth, dialect) for dialect in DATABASES),
     "suspend-latency": tuple(partial(suspending.suspend_latency, dialect) for dialect in DATABASES),
 }
 

@@ -19,6 +19,7 @@ from tests.support.state import contents
 from tocsin.cli import main
 from tocsin.db import Database
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.vocabulary import SCOPES
 
 PIXEL = "https://pixel.example"
 
@@ -44,7 +45,7 @@ def test_one_command_admits_a_member_whole(run: Run, environment: Path) -> None:
     member = listed(run)[PIXEL]
     (client,) = member["clients"]
     assert client["client_id"] in result.stdout
-    assert client["scopes"] == ["signals:read", "signals:submit"]
+    assert client["scopes"] == sorted(SCOPES)
     assert [found["kid"] for found in member["keys"]] == [key.public.kid]
     assert member["communities"] == {"child-safety": "rw"}
     assert (member["state"], member["signals_per_hour"]) == ("active", 500)

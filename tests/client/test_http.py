@@ -167,6 +167,21 @@ def test_nobody_there_is_unreachable() -> None:
     assert "secret-path" not in str(caught.value)
 
 
+@pytest.mark.parametrize("answer", [None, Answer(502), Answer(504)])
+def test_what_may_be_done_is_not_said_twice(answer: Answer | None) -> None:
+    with serving(script(answer)) as web, Transport(web.url, pause=Pauses()) as transport:
+        with pytest.raises(HubError):
+            transport.request(Call("POST", "/make", body=b"x", once=True))
+        assert len(web.asked) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_was_not_done_is_said_again(status: int) -> None:
+    with serving(script(Answer(status), Answer(200))) as web, Transport(web.url, pause=Pauses()) as transport:
+        assert transport.request(Call("POST", "/make", body=b"x", once=True)).status == 200
+        assert len(web.asked) == 2
+
+
 def test_retry_after_is_waited_for() -> None:
     pauses = Pauses()
     answers = [problem("rate-limited", 429, headers={"retry-after": 7}), Answer(200, b"ok")]

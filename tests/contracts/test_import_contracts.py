@@ -53,9 +53,9 @@ VIOLATIONS = [
     Violation("private-stores", "tocsin.signals.service", "import tocsin.members.store"),
     Violation("private-stores", "tocsin.app", "import tocsin.ledger.store"),
     Violation("private-stores", "tocsin.jobs.service", "import tocsin.signals.store.tables"),
-    Violation(
-        "private-stores", "tocsin.webhooks.service", "import tocsin.webhooks.store"
-    ),  # not declared yet
+    Violation("private-stores", "tocsin.streams.service", "import tocsin.delivery.store"),
+    Violation("hub-layers", "tocsin.webhooks.service", "import tocsin.streams.service"),
+    Violation("private-stores", "tocsin.peering.service", "import tocsin.peering.store"),  # not declared yet
     Violation("pure-rules", "tocsin.members.rules", "import sqlalchemy"),
     Violation("pure-rules", "tocsin.signals.rules", "import tocsin.db"),  # by way of another module
     Violation("pure-rules", "tocsin_schemas.seeded", "import socket"),
@@ -63,7 +63,10 @@ VIOLATIONS = [
     Violation("web-framework", "tocsin.ledger.store", "from starlette.responses import Response"),
     Violation("web-framework", "tocsin_client.seeded", "import fastapi"),
     Violation("web-framework", "tocsin.ledger.pages", "import jinja2"),
+    Violation("pure-rules", "tocsin.egress.guard", "import socket"),
     Violation("outbound-http", "tocsin.members.service", "import httpx2"),
+    Violation("outbound-http", "tocsin.egress.trust", "import aiohttp"),
+    Violation("outbound-http", "tocsin.egress.door", "import httpx2"),
     Violation("outbound-http", "tocsin_client.seeded", "import requests"),
     Violation("outbound-http", "tocsin.objects.files", "import obstore"),
 ]

@@ -22,7 +22,7 @@ def test_the_demo_meets_every_expectation(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "37 of 37 expectations met" in done.stdout
+    assert "43 of 43 expectations met" in done.stdout
     assert not list(tmp_path.iterdir()), "it leaves nothing behind"
 
 

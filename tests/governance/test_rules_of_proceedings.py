@@ -11,7 +11,7 @@ from tocsin.governance.rules.sponsors import chosen, needed
 from tocsin.governance.rules.tokens import MemberWord
 from tocsin.governance.rules.vetting import ITEMS, Check
 from tocsin_schemas.ballots import closes_at
-from tocsin_schemas.board import BoardState, MemberStanding
+from tocsin_schemas.board import BoardState, MemberStanding, Opening
 from tocsin_schemas.decisions import Decision, Plain, Recusal, sign_ballot
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY, Policy
@@ -49,7 +49,10 @@ def state(*members: MemberStanding) -> BoardState:
         expires_at=NOW + 365 * DAY,
     )
     members_by_issuer = {standing.issuer: standing for standing in members}
-    return BoardState(1, bytes(32), NOW, bytes(32), roster, Policy(), members=members_by_issuer)
+    opened_on = {bytes(32): Opening(0, NOW, Policy().voting, Policy().quorum)}
+    return BoardState(
+        1, bytes(32), NOW, bytes(32), roster, Policy(), members=members_by_issuer, digests=opened_on
+    )
 
 
 def check(item: str, checker: str, result: str = "pass") -> Check:

@@ -1,7 +1,7 @@
 """What makes a key, a client, a token good: decided without a database or a server."""
 
 import hashlib
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,7 +10,7 @@ from tocsin.members import rules
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.vocabulary import SCOPES
+from tocsin_schemas.vocabulary import SCOPES, MemberClass
 
 NOW = START
 ISSUER = "https://hub.example"
@@ -126,7 +126,7 @@ def test_an_access_token_of_another_time_or_place(changes: dict[str, Any], now: 
 
 
 ONE = frozenset({"signals:read"})
-BOTH = frozenset(SCOPES)
+BOTH = frozenset({"signals:read", "signals:submit"})
 
 
 @pytest.mark.parametrize(
@@ -227,14 +227,13 @@ def test_the_name_of_a_community(slug: str, good: bool) -> None:
 
 def test_closed_words_and_sane_numbers() -> None:
     assert rules.check_member_class("hotline") == "hotline"
-    assert rules.check_scopes(["signals:read"]) == ONE
     assert rules.check_cap(0) == 0
     assert rules.check_cap(None) is None
     rules.check_life(NOW - 5, NOW + 1, NOW)
     for check, field in (
         (lambda: rules.check_member_class("government"), "class"),
-        (lambda: rules.check_scopes([]), "scopes"),
-        (lambda: rules.check_scopes(["signals:read", "admin"]), "scopes"),
+        (lambda: rules.check_scopes([], "platform"), "scopes"),
+        (lambda: rules.check_scopes(["signals:read", "admin"], "platform"), "scopes"),
         (lambda: rules.check_cap(-1), "signals_per_hour"),
         (lambda: rules.check_life(NOW + 1, NOW + 1, NOW), "not_after"),
         (lambda: rules.check_life(NOW - 5, NOW, NOW), "not_after"),
@@ -242,3 +241,28 @@ def test_closed_words_and_sane_numbers() -> None:
         with pytest.raises(Refused) as caught:
             check()
         assert code(caught) == ("claim-invalid", field)
+
+
+ALL = frozenset(SCOPES)
+TOLD = frozenset({"webhooks:manage", "ssf.read", "ssf.manage"})
+HELD: dict[MemberClass, frozenset[str]] = {
+    "platform": ALL,
+    "model_vendor": ALL,
+    "model_host": ALL,
+    "hotline": ALL,
+    "partner": TOLD,
+    "observer": frozenset({"webhooks:manage"}),
+    "peer_hub": ALL,
+}
+
+
+@pytest.mark.parametrize("member_class", get_args(MemberClass))
+@pytest.mark.parametrize("scope", SCOPES)
+def test_which_class_may_hold_which_scope(member_class: MemberClass, scope: str) -> None:
+    assert rules.check_scopes(None, member_class) == HELD[member_class]
+    if scope in HELD[member_class]:
+        assert rules.check_scopes([scope], member_class) == {scope}
+        return
+    with pytest.raises(Refused) as caught:
+        rules.check_scopes([scope], member_class)
+    assert code(caught) == ("claim-invalid", "scopes")

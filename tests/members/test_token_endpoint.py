@@ -33,7 +33,7 @@ def test_a_client_gets_a_token_for_all_its_scopes(hub: Hub, alg: KeyAlg) -> None
     assert answer.status_code == 200
     body = answer.json()
     token = body.pop("access_token")
-    assert body == {"token_type": "Bearer", "expires_in": 300, "scope": "signals:read signals:submit"}
+    assert body == {"token_type": "Bearer", "expires_in": 300, "scope": " ".join(sorted(SCOPES))}
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Pragma"] == "no-cache"
     assert (

@@ -133,7 +133,7 @@ LAWS: dict[str, Callable[[Member, Transition, Member], bool]] = {
         old.state != "emergency_suspended" or by.target in {"suspended", old.before}
     ),
     "an emergency lasts 72 hours": lambda old, by, _: (
-        (old.state, by.by) != ("emergency_suspended", "clock") or by.after == 72 * 3600
+        (old.state, by.by) != ("emergency_suspended", "clock") or by.after == "emergency"
     ),
     "suspension activates nobody": lambda old, by, _: (
         by.target != "active" or old.activated or old.state == "provisional"

@@ -178,8 +178,9 @@ def test_a_ballot_that_opened_before_what_it_follows_or_later_than_now(hall: Hal
 
 
 def test_a_decision_of_another_chain(hall: Hall) -> None:
-    decision = hall.decision(*OPEN, prev=Hall().state.tip.hex())
-    refused(hall, "decision-prev-unknown", hall.append, hall.body(decision, []))
+    body = hall.body(hall.decision(*OPEN), [])
+    elsewhere = body.decision.model_copy(update={"prev": Hall().state.tip.hex()})
+    refused(hall, "decision-prev-unknown", hall.append, body.model_copy(update={"decision": elsewhere}))
 
 
 def test_a_decision_that_is_recorded_already(hall: Hall) -> None:

@@ -20,41 +20,41 @@ from tocsin_schemas.membership import (
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.vocabulary import MemberState
 
-# source > target: act (facts), by whom, after how many hours.
+# source > target: act (facts), by whom, after which value of the policy.
 DIAGRAM = """
 draft > submitted: submit, applicant
 submitted > vetting: begin_vetting, vetting
 vetting > info_requested: request_info, vetting
 info_requested > vetting: answer, applicant
-info_requested > lapsed: lapse, clock, 720
+info_requested > lapsed: lapse, clock, information
 draft > lapsed: abandon, applicant
 submitted > lapsed: abandon, applicant
 vetting > lapsed: abandon, applicant
 info_requested > lapsed: abandon, applicant
-draft > lapsed: lapse, clock, 4320
-submitted > lapsed: lapse, clock, 4320
-vetting > lapsed: lapse, clock, 4320
+draft > lapsed: lapse, clock, application
+submitted > lapsed: lapse, clock, application
+vetting > lapsed: lapse, clock, application
 vetting > discussion: begin_discussion (two_sponsors vetting_complete), board
 discussion > ballot: open_ballot, board
 ballot > discussion: leave_undecided, board
 ballot > rejected: reject (quorate_ballot), board
 ballot > approved_pending_keys: admit (quorate_ballot two_sponsors vetting_complete), board
 approved_pending_keys > provisional: prove_keys (key_possession), member
-approved_pending_keys > lapsed: lapse, clock, 720
+approved_pending_keys > lapsed: lapse, clock, key_proof
 provisional > provisional: object, board
 provisional > active: activate (provisional_days quorate_ballot), board
-provisional > active: complete (no_objection provisional_days), clock, 2160
+provisional > active: complete (no_objection provisional_days), clock, provisional
 provisional > provisional: extend (not_extended quorate_ballot), board
 provisional > rejected: refuse (quorate_ballot), board
 active > active: attest, member
-active > restricted: lapse, clock, 9480
+active > restricted: lapse, clock, attestation
 restricted > active: attest (not_sanctioned), member
 provisional > emergency_suspended: emergency_suspend, duty
 active > emergency_suspended: emergency_suspend, duty
 restricted > emergency_suspended: emergency_suspend, duty
-emergency_suspended > provisional: lapse (was_provisional), clock, 72
-emergency_suspended > active: lapse (was_active), clock, 72
-emergency_suspended > restricted: lapse (was_restricted), clock, 72
+emergency_suspended > provisional: lapse (was_provisional), clock, emergency
+emergency_suspended > active: lapse (was_active), clock, emergency
+emergency_suspended > restricted: lapse (was_restricted), clock, emergency
 emergency_suspended > provisional: clear (was_provisional), board
 emergency_suspended > active: clear (was_active), board
 emergency_suspended > restricted: clear (was_restricted), board
@@ -79,7 +79,7 @@ provisional > withdrawn: withdraw, member
 active > withdrawing: withdraw, member
 restricted > withdrawing: withdraw, member
 suspended > withdrawn: withdraw, member
-withdrawing > withdrawn: complete, clock, 720
+withdrawing > withdrawn: complete, clock, withdrawal
 rejected > draft: apply (cooled_down), applicant
 lapsed > draft: apply (cooled_down), applicant
 withdrawn > draft: apply (cooled_down), applicant
@@ -89,7 +89,7 @@ expelled > draft: apply (cooled_down), applicant
 
 def written(transition: Transition) -> str:
     facts = f" ({' '.join(sorted(transition.requires))})" if transition.requires else ""
-    hours = "" if transition.after is None else f", {transition.after // 3600}"
+    hours = "" if transition.after is None else f", {transition.after}"
     return f"{transition.source} > {transition.target}: {transition.act}{facts}, {transition.by}{hours}"
 
 

@@ -66,7 +66,7 @@ def test_life_times_are_those_of_the_trust_page(kind: Any, family: Any, status: 
 
 def test_a_policy_is_closed_and_says_everything() -> None:
     with pytest.raises(ValidationError):
-        Policy.model_validate({"quorum": 3})
+        Policy.model_validate({"majority": 3})
     with pytest.raises(ValidationError):
         Policy(sighting=-1)
     assert Policy(version=2, sighting=DAY).sighting == DAY

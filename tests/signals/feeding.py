@@ -45,7 +45,7 @@ def fill_up(hub: Hub, author: Voice, size: int, community: str = COMMUNITY) -> N
         ledger.append(uow, first, entries)
         admission.record(uow, rows, [], [])
         if rows:
-            outbox.publish(uow, [("signal.recorded", community_id, first, size - 1)])
+            outbox.publish(uow, [outbox.Happening("signal.recorded", community_id, first, size - 1)])
 
 
 def store(hub: Hub) -> int:

@@ -37,7 +37,7 @@ def run_job(hub: Hub) -> int | None:
 
 def outbox(hub: Hub, kind: str) -> list[tuple[int, int]]:
     """(first, last) of the outbox rows of one type."""
-    return [(row[3], row[4]) for row in sorted(dump(hub.database)["outbox"]) if row[1] == kind]
+    return [(row[3], row[4]) for row in sorted(dump(hub.database)["outbox_event"]) if row[1] == kind]
 
 
 def test_at_its_date_it_is_gone_for_every_reader_before_any_job_runs(hub: Hub) -> None:

@@ -153,7 +153,7 @@ def test_what_is_lifted_or_disputed_is_told_once(hub: Hub) -> None:
         reports(hub, voice, md5(1))
     for voice in voices[1:]:
         voice.say(DISPUTE, md5(1))
-    events = [(row[1], row[3], row[4]) for row in sorted(dump(hub.database)["outbox"])]
+    events = [(row[1], row[3], row[4]) for row in sorted(dump(hub.database)["outbox_event"])]
     assert [event for event in events if event[0].startswith("indicator.")] == [
         ("indicator.corroborated", 1, 1),
         ("indicator.disputed", 4, 4),

@@ -181,6 +181,13 @@ def browser_person(
     return authenticator
 
 
+def browser_sign_in(page: Page) -> None:
+    """Sign in with the page's passkey."""
+    page.goto("/console/sign-in")
+    page.get_by_role("button", name="passkey").first.click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
 def virtual_authenticator(page: Page) -> str:
     """Give a page an authenticator that asks nobody and says that it has (CDP, domain WebAuthn)."""
     session = page.context.new_cdp_session(page)

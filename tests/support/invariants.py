@@ -20,9 +20,12 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from tests.support.published import check_log
-from tocsin import keys, schema
+from tests.support.stream_invariants import check_streams
+from tests.support.told import check_messages
+from tocsin import keys, outbox, schema
 from tocsin.config import Settings
 from tocsin.db import Database, UnitOfWork
+from tocsin.delivery.service.turn import LEASE_SECONDS
 from tocsin_schemas import signals
 from tocsin_schemas.envelope import AuthorKey, payload_of, verify
 from tocsin_schemas.hub_events import Expiry, HubClaims, expiry_root, verify_hub_event
@@ -58,9 +61,12 @@ def check_hub(database: Database, settings: Settings | None = None, *, since: in
         _check_observations(uow, statements, since)
         _check_retractions(uow)
         _check_outbox(uow, statements, since)
+        check_messages(uow)
         _check_expiry_days(uow)
         _check_entry_days(uow)
         _check_counters(uow, size)
+        check_deliveries(uow)
+        check_streams(uow)
     if settings is not None:
         check_log(database, settings)
     return size
@@ -83,6 +89,17 @@ def unchanged(database: Database, leave_out: frozenset[str] = OF_A_REQUEST) -> I
     yield
     after = dump(database, leave_out)
     assert after == before, f"changed: {[name for name in before if before[name] != after[name]]}"
+
+
+def check_deliveries(uow: UnitOfWork) -> None:
+    """Assert that nothing that is to be delivered is stuck, whatever died: each queue says when it is due, rightly.
+
+    A courier that works at this moment is no breach: what it has in hand is leased.
+    """
+    for what, query in _STUCK.items():
+        assert _rows(uow, query) == [], what
+    leases = _rows(uow, "SELECT max(lease_until) FROM delivery_queue")[0][0]
+    assert leases is None or leases <= uow.now + LEASE_SECONDS, "a lease for longer than any is given"
 
 
 def _check_log(uow: UnitOfWork) -> int:
@@ -249,6 +266,30 @@ _STRAYS = {
 }
 
 
+_EARLIEST = """(SELECT min(i.next_at) FROM delivery_item i
+ WHERE i.receiver_id = q.receiver_id AND i.lane = q.lane AND i.state = 'pending')"""
+_STUCK = {
+    "a queue that is not leased and is due at another time than its items, or its receiver's breaker": f"""
+ SELECT q.receiver_id, q.lane, q.due_at FROM delivery_queue q JOIN delivery_receiver r ON r.id = q.receiver_id
+ WHERE q.holder IS NULL AND coalesce(q.due_at, -1) <> coalesce(
+  CASE WHEN r.breaker_until > {_EARLIEST} THEN r.breaker_until ELSE {_EARLIEST} END, -1)""",
+    "a receiver without its two queues": "SELECT r.id FROM delivery_receiver r WHERE 2 <>"
+    " (SELECT count(*) FROM delivery_queue q WHERE q.receiver_id = r.id)",
+    "a queue without a receiver": "SELECT q.receiver_id FROM delivery_queue q WHERE NOT EXISTS"
+    " (SELECT 1 FROM delivery_receiver r WHERE r.id = q.receiver_id)",
+    "an item without a receiver": "SELECT i.id FROM delivery_item i WHERE NOT EXISTS"
+    " (SELECT 1 FROM delivery_receiver r WHERE r.id = i.receiver_id)",
+    "an attempt without its item": "SELECT a.id FROM delivery_attempt a WHERE NOT EXISTS (SELECT 1 FROM"
+    " delivery_item i WHERE i.id = a.item_id AND i.receiver_id = a.receiver_id)",
+    "something pending for a receiver that is given nothing": "SELECT i.id FROM delivery_item i JOIN"
+    " delivery_receiver r ON r.id = i.receiver_id WHERE i.state = 'pending' AND r.state <> 'open'",
+    "given up or accepted without a single attempt": "SELECT i.id FROM delivery_item i WHERE i.attempts = 0 AND"
+    " i.state IN ('delivered', 'dead')",
+    "failures, and none to show": "SELECT r.id FROM delivery_receiver r WHERE r.failures > 0 AND"
+    " (r.failed_at IS NULL OR r.failed_at < r.failing_since)",
+}
+
+
 def _check_retractions(uow: UnitOfWork) -> None:
     """What its author has withdrawn is gone."""
     live = "SELECT seq, author_id, digest FROM statement WHERE gone IS NULL AND digest IS NOT NULL"
@@ -263,12 +304,14 @@ def _check_retractions(uow: UnitOfWork) -> None:
 
 
 def _check_outbox(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: int) -> None:
-    """Every recording, retraction and expiry is there once, and nothing that did not happen."""
+    """Every recording, retraction and expiry of the last day is there once; nothing twice, or that did not happen."""
     covered: dict[str, Counter[int]] = {}
     by_community: dict[int, list[int]] = {}
     for seq, row in sorted(statements.items()):
         by_community.setdefault(row.community_id, []).append(seq)
-    for row in _rows(uow, "SELECT * FROM outbox WHERE last_seq >= :since", since):
+    for row in _rows(
+        uow, "SELECT * FROM outbox_event WHERE last_seq >= :since AND community_id IS NOT NULL", since
+    ):
         places = by_community.get(row.community_id, [])
         here = places[bisect_left(places, row.first_seq) : bisect_right(places, row.last_seq)]
         assert here[-1:] == [row.last_seq], f"{row.type}: ends at an entry of another community"
@@ -276,12 +319,23 @@ def _check_outbox(uow: UnitOfWork, statements: Mapping[int, Row[Any]], since: in
         covered.setdefault(row.type, Counter()).update(here)
     member = {seq for seq, row in statements.items() if row.author_id is not None}
     happened = {
-        "signal.recorded": member,
+        "signal.recorded": member | {seq for seq, row in statements.items() if row.kind == "release"},
         "signal.retracted": {seq for seq in member if statements[seq].gone == "retracted"},
         "signal.expired": {seq for seq in member if statements[seq].gone == "expired"},
     }
+    # A row is deleted a day after all have taken it; where nobody has, every one is there.
+    taken = _rows(uow, "SELECT 1 FROM outbox_event WHERE webhooks AND streams LIMIT 1")
+    kept = uow.now - outbox.KEPT_SECONDS if taken else 0
     for kind, seqs in happened.items():
-        assert covered.get(kind, Counter()) == Counter(seqs), f"{kind}: not each once"
+        found = covered.get(kind, Counter())
+        assert set(found.values()) <= {1}, f"{kind}: twice"
+        assert found.keys() <= seqs, f"{kind}: never happened"
+        at = {
+            seq: statements[seq].recorded_at if kind == "signal.recorded" else statements[seq].gone_at
+            for seq in seqs
+        }
+        recent = {seq for seq in seqs if at[seq] >= kept}
+        assert recent <= found.keys(), f"{kind}: not each once"
 
 
 def _check_expiry_days(uow: UnitOfWork) -> None:

@@ -10,7 +10,16 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from tocsin_schemas import decisions, feed, governance, hub_events, indicators, signals, snapshots
+from tocsin_schemas import (
+    decisions,
+    feed,
+    governance,
+    hub_events,
+    indicators,
+    notifications,
+    signals,
+    snapshots,
+)
 from tocsin_schemas.indicators import FAMILY, Family
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.published import problem_schema
@@ -66,6 +75,7 @@ def documents() -> dict[str, dict[str, Any]]:
         found[name] = _titled(name, title, _answer(kind_of))
     for name, (title, kind_of) in GOVERNANCE.items():
         found[name] = _titled(name, title, _answer(kind_of))
+    found["notification"] = _titled("notification", "Body of a webhook", _told())
     found["entry"] = _titled("entry", "Log entry", _entry())
     found["problem"] = _titled("problem", "Problem document (RFC 9457)", problem_schema())
     return found
@@ -91,6 +101,18 @@ def _answer(kind_of: Any) -> dict[str, Any]:
         sent = [name for name, member in members.items() if "default" in member]
         if sent:
             part["required"] = [*part.get("required", ()), *sent]
+    return schema
+
+
+def _told() -> dict[str, Any]:
+    """What travels in a webhook: a member that has nothing to say is left out."""
+    schema = _schema(notifications.Notification)
+    for part in objects(schema):
+        for member in part.get("properties", {}).values():
+            if "default" in member and {"type": "null"} in member.get("anyOf", ()):
+                (said,) = [way for way in member.pop("anyOf") if way != {"type": "null"}]
+                member.update(said)
+                del member["default"]
     return schema
 
 

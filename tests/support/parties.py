@@ -12,7 +12,6 @@ from tocsin_client.client import Client
 from tocsin_client.http import Transport
 from tocsin_client.submit import Author
 from tocsin_schemas.jwk import KeyAlg, SigningKey
-from tocsin_schemas.vocabulary import SCOPES
 
 if TYPE_CHECKING:
     from tests.support.hub import Endpoint
@@ -91,7 +90,7 @@ def admit(
     member_class: str = "platform",
     owner: str | None = None,
     communities: Mapping[str, str] | None = None,
-    scopes: tuple[str, ...] = SCOPES,
+    scopes: tuple[str, ...] | None = None,
     alg: KeyAlg = "Ed25519",
     signals_per_hour: int | None = None,
 ) -> Party:

@@ -28,6 +28,7 @@ from tocsin_client.cli import (
     snapshot,
     speak,
     submission,
+    webhook,
 )
 from tocsin_client.config import NotReady
 from tocsin_client.http import HubError
@@ -191,7 +192,20 @@ def _lay_out(command: click.Command) -> None:
         _lay_out(below)
 
 
-for _module in (identity, hub, hashes, speak, submission, follow, snapshot, log, board, member, completion):
+for _module in (
+    identity,
+    hub,
+    hashes,
+    speak,
+    submission,
+    follow,
+    snapshot,
+    log,
+    board,
+    member,
+    webhook,
+    completion,
+):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 _lay_out(cli)

@@ -15,10 +15,10 @@ IN_PLAIN_WORDS: Final[Mapping[MemberState, str]] = {
     "active": "You are an active member: you read, report and are counted.",
     "restricted": "You are restricted: you read everything, your reports stand, and you submit nothing new. If your"
     " yearly attestation is overdue, give it; else the board has to lift this.",
-    "emergency_suspended": "Duty officers have suspended you, for 72 hours at most unless the board confirms it. What"
+    "emergency_suspended": "Duty officers have suspended you, until the board has voted on it. What"
     " you reported in the last 30 days does not count meanwhile, and nothing is given to you.",
     "suspended": "The board has suspended you. Nothing that you said counts, and nothing is given to you.",
-    "withdrawing": "You are withdrawing: you read for 30 days more, your reports stand until then, and you submit"
+    "withdrawing": "You are withdrawing: until winding down is over you read and your reports stand; you submit"
     " nothing new.",
     "withdrawn": "You have left this hub. What you reported is no longer counted.",
     "expelled": "You were expelled from this hub. What you reported is no longer counted.",
@@ -42,6 +42,10 @@ def hub(console: Console) -> None:
         IN_PLAIN_WORDS[me.state],
         *(f"  {view.community}: {_rights(view)}" for view in me.communities),
         f"{me.signals_left:,} of {me.signals_per_hour:,} signals are left in this hour.",
+    ]
+    lines += [
+        f"The hub has stopped sending to your endpoint {one}: tocsin webhook show {one}"
+        for one in me.disabled_endpoints
     ]
     if sandbox:
         lines.append("This hub is a sandbox: no board decides there, and nothing in it is in earnest.")

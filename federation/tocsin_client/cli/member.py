@@ -54,7 +54,7 @@ def member() -> None:
       tocsin member sponsor ID     stand up for another applicant
       tocsin member attest         once a year: what you were admitted on still is so
       tocsin member appeal NUMBER  ask an independent panel to look at a decision
-      tocsin member withdraw       leave, in 30 days
+      tocsin member withdraw       leave, after winding down
     """
 
 
@@ -147,7 +147,9 @@ def sponsor(console: Console, application: str) -> None:
 @command("appeal")
 @click.argument("decision", type=click.IntRange(1))
 def appeal(console: Console, decision: int) -> None:
-    r"""Appeal a decision about your organisation, by its number, within 30 days. An independent panel hears it.
+    r"""Appeal a decision about your organisation, by its number. An independent panel hears it.
+
+    A decision can be appealed for 30 days, unless the policy says otherwise.
 
     \b
     Example:
@@ -163,7 +165,9 @@ def appeal(console: Console, decision: int) -> None:
 @command("withdraw")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def withdraw(console: Console, yes: bool) -> None:
-    r"""Leave the hub. In 30 days your organisation is out, and what only it has said runs out.
+    r"""Leave the hub. When winding down is over, your organisation is out, and what only it has said runs out.
+
+    Winding down takes 30 days, unless the policy says otherwise.
 
     \b
     Example:

@@ -79,7 +79,6 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "motion.endorse": _do("board", approves=True),
     "motion.remark": _do("board"),
     "motion.recuse": _do("board"),
-    "motion.open": _do("chair", approves=True),
     "motion.vote": _do("board", approves=True),
     "emergency.read": _read("board", "duty", "auditor"),
     "emergency.sign": _do("duty", approves=True),
@@ -94,6 +93,11 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "organisation.read": _read("org_admin", "org_analyst"),
     "organisation.manage": _do("org_admin"),
     "appeal.file": _do("org_admin"),
+    "endpoint.read": _read("org_admin", "org_analyst"),
+    "endpoint.manage": _do("org_admin"),
+    "stream.read": _read("org_admin", "org_analyst"),
+    "stream.manage": _do("org_admin"),
+    "delivery.read": _read("operator", "auditor"),
 }
 """Who may do what in the console."""
 

@@ -96,6 +96,7 @@ def work() -> None:
     scheduler = metronome.start(means)
     emit({"working": True}, "Working (Ctrl-C ends it)")
     signal.sigwait(ends)
+    means.courier.stop()
     scheduler.shutdown()
     means.context.database.dispose()
 

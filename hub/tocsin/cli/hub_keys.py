@@ -7,10 +7,9 @@ import click
 from tocsin import keys
 from tocsin.cli.console import emit, examples, json_option, load_settings, opened
 from tocsin.governance.service.hub_keys import rotate
-from tocsin.keys import KEYS
+from tocsin.keys import KEYS, Key
 from tocsin.signals.service.context import open_context
 from tocsin_schemas.akp import AkpKey
-from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.vocabulary import HubKeyName
@@ -33,8 +32,8 @@ def listed() -> None:
     emit(shown, *(f"{name:<11} {item['alg']:<10} {item['kid']}" for name, item in shown.items()))
 
 
-def _kid(key: SigningKey | AkpKey) -> str:
-    return key.public.kid if isinstance(key, SigningKey) else key.kid
+def _kid(key: Key) -> str:
+    return key.kid if isinstance(key, AkpKey) else key.public.kid
 
 
 @hub_key.command(

@@ -2,13 +2,17 @@
 
 from tocsin.config import Settings
 from tocsin.db import Clock, system_clock
+from tocsin.egress import open_egress
 from tocsin.errors import Misconfigured
 from tocsin.governance.service import startup as governance
 from tocsin.governance.service.context import open_chamber
+from tocsin.jobs.carrying import open_courier
 from tocsin.jobs.service import Means
 from tocsin.keys import HubKeys
 from tocsin.ledger import service as ledger
 from tocsin.signals.service.context import open_context
+from tocsin.streams.service.context import open_transmitter
+from tocsin.webhooks.service import open_webhooks
 
 
 def open_means(settings: Settings, keys: HubKeys, clock: Clock = system_clock) -> Means:
@@ -25,4 +29,9 @@ def open_means(settings: Settings, keys: HubKeys, clock: Clock = system_clock) -
     except Misconfigured:
         context.database.dispose()
         raise
-    return Means(context, open_chamber(context.database, context.board, settings.issuer), log, keys)
+    chamber = open_chamber(context.database, context.board, settings.issuer)
+    egress = open_egress(settings)
+    transmitter = open_transmitter(context, keys, egress)
+    webhooks = open_webhooks(context.database, context.members, egress, keys.delivery)
+    courier = open_courier(context, webhooks, transmitter)
+    return Means(context, chamber, log, keys, courier, transmitter, webhooks)

@@ -80,7 +80,11 @@ def member() -> None:
     "--community", "grants", type=Grant(), multiple=True, help="Where it takes part. May be given again."
 )
 @click.option(
-    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="Its client's scopes; default all."
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    help="Its client's scopes; default all of its class.",
 )
 @click.option("--cap", type=click.IntRange(0), help="Signals an hour; default the policy's.")
 @json_option
@@ -104,7 +108,7 @@ def member_add(  # one argument an option
             control_group=control_group,
             keys=[NewKey(key) for key in keys],
             grants=dict(grants),
-            scopes=scopes or SCOPES,
+            scopes=scopes or None,
             signals_per_hour=cap,
         )
         hub = service.hub
@@ -216,13 +220,17 @@ def client() -> None:
 @client.command("add", epilog=examples("tocsin-hub client add https://pixel.example --scope signals:read"))
 @click.argument("issuer")
 @click.option(
-    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="What it may do; default all."
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    help="What it may do; default all of its class.",
 )
 @json_option
 def client_add(issuer: str, scopes: tuple[str, ...]) -> None:
     """Give a member one more OAuth client, say one that can only read."""
     with _members() as service:
-        added = service.add_client(issuer, scopes or SCOPES)
+        added = service.add_client(issuer, scopes or None)
     emit(_client(added), f"client_id  {added.client_id}")
 
 

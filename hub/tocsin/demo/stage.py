@@ -57,6 +57,8 @@ class Stage:
             "TOCSIN_PORT": str(self.port),
             "TOCSIN_DATA_DIR": str(self.data),
             "TOCSIN_SANDBOX": "true",
+            # The receiver of webhooks is on this machine, too; a hub that serves others leaves this empty.
+            "TOCSIN_EGRESS_ALLOW_SUBNETS": "127.0.0.0/8",
         }
 
     @contextmanager

@@ -17,6 +17,7 @@ from typing import Final
 
 import click
 
+from tocsin.demo.hearing import Ear, hearing
 from tocsin.demo.pictures import copy_of, flat, picture
 from tocsin.demo.stage import COMMUNITY, Member, Stage
 from tocsin_client.hashing import Hashed, hash_files
@@ -102,7 +103,8 @@ def _tell(story: Story, stage: Stage) -> None:
 
     hashed, copies = _pictures(story, stage.folder)
     tokens = _reports(story, stage, pixel, hashed)
-    _second_member(story, pixel, harbor, hashed)
+    with hearing(muse) as ear:
+        _second_member(story, pixel, harbor, hashed, ear)
     _vendor(story, muse, hashed, copies)
     retracted = _change_of_mind(story, pixel, harbor, muse, hashed, tokens)
     _proofs(story, stage, pixel, muse, hashed)
@@ -175,11 +177,22 @@ def _reports(story: Story, stage: Stage, pixel: Member, hashed: list[Hashed]) ->
     return good
 
 
-def _second_member(story: Story, pixel: Member, harbor: Member, hashed: list[Hashed]) -> None:
-    story.chapter("4. harbor.example found six of them on its own")
+def _second_member(story: Story, pixel: Member, harbor: Member, hashed: list[Hashed], ear: Ear) -> None:
+    story.chapter("4. harbor.example found six of them on its own, and muse.example is told")
+    story.expect("muse.example's endpoint, once it has answered the challenge", ear.state, "active")
+    sent = time.monotonic()
     results = list(harbor.client.submit([_report(harbor, item) for item in hashed[:6]]))
     receipts = [item for item in results if isinstance(item, Receipt)]
     story.expect("status after two independent control groups", _statuses(receipts), {"human_confirmed": 6})
+    told = ear.wait("indicator.corroborated", 6)
+    story.expect("escalations told to muse.example, each signed", len(told), 6)
+    story.expect("all of them within five seconds", all(at - sent <= 5 for at, _ in told), True)
+    story.say(
+        f"the last one {max((at for at, _ in told), default=sent) - sent:.1f} s after the reports were sent"
+    )
+    story.expect("hashes in them", sum("records" in event.data for _, event in told), 0)
+    story.expect("messages missed, by their numbers", sum(event.gap is not None for _, event in ear.heard), 0)
+    story.expect("a message by somebody without the key", ear.forged(), "webhook-signature-invalid")
     renewal = list(pixel.client.submit([_report(pixel, hashed[1])]))
     story.expect("pixel.example repeating itself", _codes(renewal), {"renewal-without-evidence": 1})
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from tocsin.accounts import service as accounts
 from tocsin.db import Database
+from tocsin.delivery import service as delivery
 from tocsin.governance.service import applications, motions, publishing, startup, ticking
 from tocsin.governance.service.context import Chamber
 from tocsin.jobs import store
@@ -17,6 +18,12 @@ from tocsin.signals.service import release, segments
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.expire import expire
 from tocsin.signals.service.snapshot import snapshot
+from tocsin.streams.service.context import Transmitter
+from tocsin.streams.service.fanout import due as fan_out_due
+from tocsin.streams.service.fanout import fan_out
+from tocsin.streams.service.upkeep import tick
+from tocsin.webhooks.service import Webhooks
+from tocsin.webhooks.service import fanout as webhooks
 
 LEASE_SECONDS: Final = 300
 """The lease of most jobs. Jobs are idempotent: a late one does no harm."""
@@ -32,6 +39,9 @@ class Means:
     chamber: Chamber
     ledger: ledger.Ledger
     keys: HubKeys
+    courier: delivery.Courier
+    transmitter: Transmitter
+    webhooks: Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Job:
 
     `due` is asked before the lease is taken, which costs two writes: for a job that runs often and rarely has to.
     `at_start` has the metronome begin with it instead of waiting for its first beat. `lease` is how many seconds one
-    that died keeps others out.
+    that died keeps others out; None: any number may run at once, because the rows they work on are leased.
     """
 
     name: str
@@ -49,7 +59,7 @@ class Job:
     run: Callable[[Means], int]
     due: Callable[[Means], bool] = lambda _means: True
     at_start: bool = False
-    lease: int = LEASE_SECONDS
+    lease: int | None = LEASE_SECONDS
 
 
 def _settle(means: Means) -> int:
@@ -111,6 +121,51 @@ JOBS: Final[Mapping[str, Job]] = {
             due=lambda means: release.due(means.context),
         ),
         Job(
+            "webhooks.fanout",
+            1,
+            "make messages of what happened, and queue them for the endpoints they are for",
+            lambda means: webhooks.fan_out(means.webhooks),
+            due=lambda means: webhooks.due(means.webhooks),
+            at_start=True,
+            lease=SHORT_LEASE_SECONDS,
+        ),
+        Job(
+            "webhooks.forget",
+            3600,
+            "forget messages past their time",
+            lambda means: webhooks.forget(means.webhooks),
+        ),
+        Job(
+            "delivery.send",
+            1,
+            "send what is due to endpoints and streams",
+            lambda means: means.courier.send_due(),
+            due=lambda means: means.courier.due(),
+            at_start=True,
+            lease=None,
+        ),
+        Job(
+            "streams.fanout",
+            1,
+            "keep for each stream what happened since",
+            lambda means: fan_out(means.transmitter),
+            due=lambda means: fan_out_due(means.context.database),
+            at_start=True,
+            lease=SHORT_LEASE_SECONDS,
+        ),
+        Job(
+            "streams.tick",
+            300,
+            "pause streams that nobody polls, and forget what waited too long",
+            lambda means: tick(means.transmitter),
+        ),
+        Job(
+            "delivery.forget",
+            3600,
+            "forget attempts and ended deliveries past their time",
+            lambda means: delivery.forget(means.context.database),
+        ),
+        Job(
             "governance.tick",
             60,
             "let windows end, and record what the calendar says",
@@ -152,8 +207,10 @@ def run(means: Means, name: str) -> int | None:
     job, database = JOBS[name], means.context.database
     if not job.due(means):
         return 0
+    if job.lease is None:
+        return job.run(means)
     holder = secrets.token_hex(8)
-    if not _take(database, job, holder):
+    if not _take(database, job.name, holder, job.lease):
         return None
     try:
         return job.run(means)
@@ -161,9 +218,9 @@ def run(means: Means, name: str) -> int | None:
         _give_back(database, name, holder)
 
 
-def _take(database: Database, job: Job, holder: str) -> bool:
+def _take(database: Database, name: str, holder: str, seconds: int) -> bool:
     with database.transaction() as uow:
-        return store.take(uow, job.name, holder, job.lease)
+        return store.take(uow, name, holder, seconds)
 
 
 def _give_back(database: Database, name: str, holder: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from tocsin_schemas.envelope import AuthorKey
+from tocsin_schemas.membership import SCOPES_OF
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import ISSUER_PATTERN
 from tocsin_schemas.vocabulary import BOARD, SCOPES, MemberClass, MemberState
@@ -221,15 +222,17 @@ def check_member_class(member_class: str) -> str:
     return member_class
 
 
-def check_scopes(scopes: Iterable[str]) -> frozenset[str]:
-    """The scopes a client may hold.
+def check_scopes(scopes: Iterable[str] | None, member_class: MemberClass) -> frozenset[str]:
+    """The scopes of a new client of a member of that class: those named, or all that it may hold.
 
     Raises:
-        Refused: `claim-invalid` when there is none, or one is unknown.
+        Refused: `claim-invalid` when there is none, or one is unknown or not for that class.
     """
-    found = frozenset(scopes)
-    if not found or not found <= frozenset(SCOPES):
-        raise Refused("claim-invalid", "scopes", f"one or more of {', '.join(SCOPES)}")
+    allowed: frozenset[str] = SCOPES_OF[member_class]
+    found = allowed if scopes is None else frozenset(scopes)
+    if not found or not found <= allowed:
+        listed = ", ".join(scope for scope in SCOPES if scope in allowed)
+        raise Refused("claim-invalid", "scopes", f"one or more of those its class may hold: {listed}")
     return found
 
 

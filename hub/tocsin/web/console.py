@@ -5,7 +5,8 @@ console's own origin and a token bound to the visitor's cookie. The cookie is a 
 somebody has signed in it stands for nothing, and signing in gives a new one. A page runs no script but passkey.js, and
 that only where it says so. What somebody sent is never shown again.
 
-The person is found by `app.state.accounts` (see `Desk`), which the composition root puts there.
+The person is found by `app.state.accounts` (see `Desk`), what they are told on every page by `app.state.notices` (see
+`Notice`); the composition root puts both there.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -60,6 +61,9 @@ NAV: Final[tuple[Item, ...]] = (
     Item("Members", "/console/members", "member.read"),
     Item("Organisation", "/console/organisation", "organisation.read"),
     Item("Signals", "/console/signals", "signal.read"),
+    Item("Endpoints", "/console/endpoints", "endpoint.read"),
+    Item("Streams", "/console/streams", "stream.read"),
+    Item("Delivery", "/console/delivery", "delivery.read"),
     Item("Policy", "/console/policy", "policy.read"),
     Item("Keys", "/console/keys", "key.read"),
     Item("Audit", "/console/audit", "audit.read"),
@@ -67,6 +71,18 @@ NAV: Final[tuple[Item, ...]] = (
     Item("Reads", "/console/reads", "readlog.read"),
     Item("Security", "/console/security", "security.manage"),
 )
+
+
+class Notice(NamedTuple):
+    """What somebody is told on every page until it is settled: in a sentence, and where to settle it."""
+
+    words: str
+    link: str
+    path: str
+
+
+Tell = Callable[[Request, Person], Iterable[Notice]]
+"""What a feature has to tell a person; it looks at the roles and the organisations they hold."""
 
 
 class Desk(Protocol):
@@ -226,6 +242,7 @@ def page(
     def may(action: Action) -> bool:
         return who is not None and at.may(who, action)
 
+    tells: Iterable[Tell] = request.app.state.notices
     answer = html.page(
         template,
         status=status,
@@ -234,6 +251,7 @@ def page(
         sandbox=bool(getattr(settings, "sandbox", False)),
         person=who,
         nav=[item for item in NAV if may(item.action)],
+        notices=[] if who is None else [notice for tell in tells for notice in tell(request, who)],
         here=request.url.path,
         may=may,
         csrf_token=csrf(secret) if forms else "",

@@ -89,6 +89,11 @@ def span(seconds: int) -> str:
     return " and ".join(parts) or "no time"
 
 
+def counted(count: int, thing: str) -> str:
+    """How many of a thing there are: "1 message", "2,000 messages"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def due(at: int, now: int) -> Markup:
     """A deadline: its date and time, and how far away it is ("in 3 days", "2 hours ago")."""
     left = at - now
@@ -115,7 +120,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"ago": ago, "due": due, "moment": moment, "span": span, "grouped": "{:,}".format}
+    made.filters |= {
+        "ago": ago,
+        "counted": counted,
+        "due": due,
+        "moment": moment,
+        "span": span,
+        "grouped": "{:,}".format,
+    }
     made.globals["static"] = _address
     return made
 

@@ -15,8 +15,8 @@ from tocsin_schemas.published import never_null, problem_schema
 from tocsin_schemas.vocabulary import SCOPES
 
 REFERENCE: Final = "#/components/schemas/"
-PROTECTED: Final = "/v1/"
-OPEN: Final = ("/v1/applications", "/v1/board/", "/v1/members/acts")
+PROTECTED: Final = ("/v1/", "/ssf/")
+OPEN: Final = ("/v1/applications", "/v1/board/", "/v1/members/acts", "/ssf/jwks.json")
 """What needs no access token, though it lies there: what is sent is signed by itself, or opened by a secret."""
 PROBLEM: Final = {"content": {MEDIA_TYPE: {"schema": {"$ref": f"{REFERENCE}Problem"}}}}
 _NOT_OURS: Final = ("HTTPValidationError", "ValidationError")

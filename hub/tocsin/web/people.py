@@ -29,7 +29,6 @@ Action = Literal[
     "motion.endorse",
     "motion.remark",
     "motion.recuse",
-    "motion.open",
     "motion.vote",
     "emergency.read",
     "emergency.sign",
@@ -44,6 +43,11 @@ Action = Literal[
     "organisation.read",
     "organisation.manage",
     "appeal.file",
+    "endpoint.read",
+    "endpoint.manage",
+    "stream.read",
+    "stream.manage",
+    "delivery.read",
 ]
 """Everything that can be done in the console."""
 Purpose = Literal["vetting", "ballot", "audit", "investigation", "appeal", "own-signals"]

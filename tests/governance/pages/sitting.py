@@ -145,11 +145,11 @@ def seat_people(
 
 
 @contextmanager
-def served(settings: Settings, clock: MovableClock) -> Iterator[Hub]:
-    """A hub without a sandbox in this process, behind a port that a browser can reach; its clock can be moved."""
+def served(settings: Settings, clock: MovableClock, *, sandbox: bool = False) -> Iterator[Hub]:
+    """A hub in this process, behind a port that a browser can reach; its clock can be moved."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         issuer = f"http://localhost:{listening.getsockname()[1]}"
-        chosen = settings.model_copy(update={"issuer": issuer, "sandbox": False})
+        chosen = settings.model_copy(update={"issuer": issuer, "sandbox": sandbox})
         keys.ensure(chosen)
         app = create_app(chosen, clock=clock)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))

@@ -14,7 +14,7 @@ from tests.governance.pages.sitting import Room, seat_people, served
 from tests.support.board import DOCUMENT, VETTERS
 from tests.support.browser import running
 from tests.support.clock import MovableClock
-from tests.support.console import SHOTS, axe, browser_person, shots
+from tests.support.console import SHOTS, axe, browser_person, browser_sign_in, shots
 from tests.support.databases import Databases
 from tocsin.config import Settings
 from tocsin.governance.rules.vetting import ITEMS
@@ -53,11 +53,6 @@ class Seen:
         self.board.endorse(motion, "s2", "s3")
         self.board.discuss(motion)
         return motion
-
-    def sign_in(self) -> None:
-        self.page.goto("/console/sign-in")
-        self.page.get_by_role("button", name="passkey").first.click()
-        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def look(self, path: str, name: str) -> None:
         """Nothing to complain about on a page, whose browser complains of nothing either."""
@@ -99,7 +94,7 @@ def test_the_board_does_its_work_in_a_browser(ada: Seen) -> None:
     admission = board.apply("pixel", key)
     board.vet(admission)
     motion = ada.open(motions.propose_admission(board.chamber, board.seated("s5"), admission))
-    ada.sign_in()
+    browser_sign_in(page)
 
     # 1. Whoever votes says first that there is no conflict, then sees what is decided, and signs it.
     ada.look(f"/console/motions/{motion}", "motion-closed")
@@ -133,6 +128,18 @@ def test_the_board_does_its_work_in_a_browser(ada: Seen) -> None:
     ada.look("", "motion-discussion")
     ada.propose("community.grant", PIXEL, community="deepfakes", read=True, write=False)
     ada.look("/console/docket", "docket")
+    page.get_by_role("link", name="Your ties").click()
+    ada.look("", "ties-none")
+    for issuer, ended in (("https://frame.example", ""), ("https://once.example", "2025-06-30")):
+        page.get_by_label("Organisation").fill(issuer)
+        page.get_by_label("Ended on").fill(ended)
+        page.get_by_role("button", name="Declare it").click()
+        expect(page.get_by_role("listitem").filter(has_text=issuer)).to_be_visible()
+    page.get_by_label("Organisation").fill("https://pixel.example")
+    page.get_by_label("Ended on").fill("2099-01-01")
+    page.get_by_role("button", name="Declare it").click()
+    expect(page.get_by_role("alert")).to_contain_text("Ended on")
+    ada.look("", "ties")
     for kind in ("", "/key.revoke", "/member.suspend", "/roster.set", "/community.grant"):
         ada.look(f"/console/motions/new{kind}", f"propose{kind.replace('/', '-')}")
 

@@ -8,8 +8,7 @@ from tests.support.authenticator import UP
 from tests.support.board import DOCUMENT
 from tocsin.governance.pages.propose import KINDS
 from tocsin.governance.service import motions
-from tocsin_schemas.membership import EMERGENCY_SECONDS
-from tocsin_schemas.policy import DAY
+from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.tally import RULES
 from tocsin_schemas.vocabulary import DECISION_TYPES
 
@@ -113,6 +112,33 @@ def test_a_seat_changes_hands_by_the_form(room: Room) -> None:
     assert "Withdrawn" in s1.read(path).text
 
 
+def test_a_tie_is_declared_once_for_every_motion_about_an_organisation(room: Room) -> None:
+    s4, frame = room.people["s4"], "https://frame.example"
+    path = proposed(room, "member.suspend", member=FRAME, until="2027-06-01")
+    assert "You have declared none" in s4.read("/console/ties").text
+    with refuses(room.hub, ASKED):
+        for fields in (
+            {"issuer": SECRET},
+            {"issuer": f"{frame}/path"},
+            {"issuer": frame, "ended_at": "2099-01-01"},
+            {"issuer": frame, "ended_at": SECRET},
+        ):
+            answer = s4.post("/console/ties", **fields)
+            assert_refused_page(answer, "claim-invalid")
+            assert SECRET not in answer.text
+        for name in ("aud", "opal", "vera"):
+            assert_refused_page(room.people[name].get("/console/ties"), "role-missing")
+            assert_refused_page(room.people[name].post("/console/ties", issuer=frame), "role-missing")
+    assert landed(s4.post("/console/ties", issuer=frame)) == "/console/ties"
+    assert f"{frame} The tie holds: you have no vote" in s4.read("/console/ties").text
+    assert "You have declared none" in room.people["s3"].read("/console/ties").text
+    assert "tied to whom this is about" in s4.read(path).text
+    landed(s4.post("/console/ties", issuer=frame, ended_at="2020-01-31"))
+    assert "The tie ended 2020-01-31" in s4.read("/console/ties").text
+    assert "tied to whom this is about" not in s4.read(path).text
+    landed(room.people["s1"].post(f"{path}/withdrawal"))
+
+
 def test_what_a_motion_says_opens_after_the_declaration(room: Room) -> None:
     path = proposed(room, "member.suspend", member=PIXEL, until="2027-06-01")
     seat = room.people["s4"]
@@ -210,7 +236,7 @@ def test_an_emergency_takes_two_and_its_clock_counts_in_words(room: Room) -> Non
     assert "the emergency suspension lifts by itself" in room.people["aud"].read("/console").text
     # The board was asked at once, and lets it pass.
     assert "Suspend a member" in room.people["s3"].read("/console/docket").text
-    room.hub.clock.advance(EMERGENCY_SECONDS)
+    room.hub.clock.advance(Policy().emergency)
     room.hub.run_job("governance.tick")
     assert "Suspended now" not in room.people["s5"].read("/console/emergency").text
     assert room.board.state.members[FRAME].state == "active"

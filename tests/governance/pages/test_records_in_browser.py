@@ -13,9 +13,10 @@ from tests.governance.pages.sitting import Room, seat_people, served
 from tests.signals.material import md5, report
 from tests.support.browser import running
 from tests.support.clock import MovableClock
-from tests.support.console import SHOTS, axe, browser_person, shots
+from tests.support.console import SHOTS, axe, browser_person, browser_sign_in, shots
 from tests.support.databases import Databases
 from tocsin.config import Settings
+from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 
 PIXEL = "https://pixel.example"
@@ -52,7 +53,8 @@ def test_everything_on_record_can_be_looked_at(room: Room, browser: Browser) -> 
     board = room.board
     board.decide("community.open", COMMUNITY)
     party = board.member("pixel")
-    board.activate("pixel")
+    board.member("frame")
+    board.activate("pixel", "frame")
     changed = board.state.policy.model_copy(update={"version": 2, "sighting": 14 * DAY})
     board.decide("policy.set", "policy", {"policy": changed.model_dump(mode="json")})
     party.sdk().report(COMMUNITY, [md5(9)], report(board.clock() + 20 * DAY))
@@ -72,6 +74,22 @@ def test_everything_on_record_can_be_looked_at(room: Room, browser: Browser) -> 
     member.get_by_role("button", name="Show").click()
     expect(member.get_by_role("row", name="test@1:benign_a")).to_have_count(1)
     look(member, "", "signals-lately")
+
+    # A member stands up for an applicant, and asks for a decision about itself to be heard again.
+    application = board.apply("newcomer", SigningKey.generate())
+    look(member, "/console/sponsorship", "sponsorship")
+    member.get_by_label("Number of the application").fill(application)
+    member.get_by_role("button", name="Show it").click()
+    look(member, "", "sponsorship-found")
+    member.get_by_role("button", name="Sponsor it for").click()
+    expect(member.get_by_role("status")).to_contain_text("now sponsors https://newcomer.example")
+    look(member, "/console/appeals/new", "appeal-none")
+    board.decide("member.sanction", PIXEL)
+    browser_sign_in(member)
+    look(member, "/console/appeals/new", "appeal")
+    member.get_by_role("button", name="Appeal decision").click()
+    expect(member.get_by_role("status")).to_contain_text("independent panel")
+    look(member, "", "appeal-filed")
     member.context.close()
 
     auditor = browser.new_context(base_url=room.hub.issuer).new_page()

@@ -17,11 +17,13 @@ from tests.support.vectors import (
     hub,
     keys,
     log,
+    notifications,
     points,
     quorums,
     snapshots,
     subjects,
     trees,
+    webhooks,
 )
 
 DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
@@ -43,5 +45,7 @@ DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "checkpoints": heads.checkpoints_document,
     "log-policies": quorums.policies_document,
     "log-proofs": quorums.proofs_document,
+    "webhooks": webhooks.document,
+    "notifications": notifications.document,
 }
 """File name below schemas/vectors/ to what makes its content."""

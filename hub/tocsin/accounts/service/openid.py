@@ -127,7 +127,13 @@ class Provider:
             authorization = f"Basic {b64encode(pair.encode()).decode()}"
         content = prepare_token_request("authorization_code", redirect_uri=self._redirect_uri, **fields)
         return Outbound(
-            "POST", self._endpoint(metadata, "token_endpoint"), LIMIT, content.encode(), _FORM, authorization
+            "POST",
+            self._endpoint(metadata, "token_endpoint"),
+            LIMIT,
+            content.encode(),
+            _FORM,
+            authorization,
+            to="operator",
         )
 
     def _claims(
@@ -159,11 +165,12 @@ class Provider:
         """The provider's metadata and keys, asked for once an hour."""
         with self._lock:
             if self._known is None or now - self._known[0] >= KEPT_SECONDS:
-                metadata = self._ask(Outbound("GET", get_well_known_url(self.issuer, external=True), LIMIT))
+                address = get_well_known_url(self.issuer, external=True)
+                metadata = self._ask(Outbound("GET", address, LIMIT, to="operator"))
                 # OpenID Connect Discovery §4.3: or any host could speak for it.
                 if metadata.get("issuer") != self.issuer:
                     raise _unavailable()
-                keys = self._ask(Outbound("GET", self._endpoint(metadata, "jwks_uri"), LIMIT))
+                keys = self._ask(Outbound("GET", self._endpoint(metadata, "jwks_uri"), LIMIT, to="operator"))
                 self._known = (now, metadata, keys)
             return self._known[1], self._known[2]
 

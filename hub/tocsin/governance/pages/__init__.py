@@ -20,6 +20,7 @@ from tocsin.governance.pages import (
     propose,
     sponsorship,
     standing,
+    ties,
 )
 
 router: Final = APIRouter()
@@ -27,6 +28,7 @@ router: Final = APIRouter()
 for module in (
     home,
     docket,
+    ties,
     propose,
     motion,
     applications,

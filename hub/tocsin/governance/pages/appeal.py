@@ -9,7 +9,8 @@ from tocsin.governance.pages import actors, words
 from tocsin.governance.service import appeals
 from tocsin.web.console import Sent, page, person
 from tocsin.web.people import Person
-from tocsin_schemas.member_effects import APPEAL_SECONDS, APPEALABLE
+from tocsin_schemas.member_effects import APPEALABLE
+from tocsin_schemas.policy import Policy
 from tocsin_schemas.vocabulary import DecisionType
 
 router: Final = APIRouter(prefix="/console/appeals/new", include_in_schema=False)
@@ -50,13 +51,14 @@ def file(request: Request, who: Appellant, sent: Sent) -> Response:
 def _shown(request: Request, who: Person, *, wrong: Refused | None = None, filed: bool = False) -> Response:
     issuer = actors.admin(who).org_issuer
     state, now = actors.board(request), actors.now(request)
+    limit = (Policy() if state is None else state.policy).appeal
     found = [
-        Open(seq, one.type, one.at, one.at + APPEAL_SECONDS)
+        Open(seq, one.type, one.at, one.at + limit)
         for seq, one in (() if state is None else state.decisions.items())
         if one.subject == issuer
         and APPEALABLE.get(one.type) == one.result
         and (state is None or seq not in state.appealed)
-        and now <= one.at + APPEAL_SECONDS
+        and now <= one.at + limit
     ]
     advice = None if wrong is None else words.advice(wrong)
     return page(
@@ -65,7 +67,7 @@ def _shown(request: Request, who: Person, *, wrong: Refused | None = None, filed
         "governance/appeal.html",
         status=200 if advice is None else advice.status,
         issuer=issuer,
-        limit=APPEAL_SECONDS,
+        limit=limit,
         decisions=[] if filed else found,
         filed=filed,
         wrong=advice,

@@ -9,7 +9,8 @@ from tocsin.governance.pages import actors, words
 from tocsin.governance.service import emergency, motions
 from tocsin.web.console import Sent, page, person, to
 from tocsin.web.people import Person
-from tocsin_schemas.membership import EMERGENCY_SECONDS, TRANSITIONS
+from tocsin_schemas.membership import TRANSITIONS
+from tocsin_schemas.policy import Policy
 
 router: Final = APIRouter(prefix="/console/emergency", include_in_schema=False)
 
@@ -59,9 +60,10 @@ def _shown(request: Request, who: Person, member: str, wrong: Refused | None = N
     ]
     state = actors.board(request)
     standings = {} if state is None else state.members
+    lasts = (Policy() if state is None else state.policy).emergency
     members = sorted(issuer for issuer, one in standings.items() if one.state in SOURCES)
     running = [
-        Running(issuer, one.since, one.since + EMERGENCY_SECONDS)
+        Running(issuer, one.since, one.since + lasts)
         for issuer, one in standings.items()
         if one.state == "emergency_suspended"
     ]
@@ -76,7 +78,7 @@ def _shown(request: Request, who: Person, member: str, wrong: Refused | None = N
         signing=lines,
         members=members,
         preview=emergency.preview(at, member) if member in members else None,
-        hours=EMERGENCY_SECONDS // 3600,
+        hours=lasts // 3600,
         MEMBERS=words.MEMBERS,
         REACH=REACH,
         said=words.said,

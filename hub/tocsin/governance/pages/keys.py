@@ -20,6 +20,9 @@ PURPOSES: Final = {
     "witness": "Cosignatures for other logs",
     "witness_pq": "The same, after quantum computers",
     "console": "What the console seals for itself",
+    "delivery": "Secrets of endpoints",
+    "ssf_es": "Streams of security events",
+    "ssf_rs": "The same, for receivers that know RSA alone",
 }
 
 

@@ -137,7 +137,7 @@ def _member(kind: DecisionType, state: BoardState) -> Entry:
 
 def _notice(state: BoardState) -> tuple[Entry, ...]:
     present = _issuers(member for member in state.members.values() if member.state not in FINAL)
-    hint = "Five working days before the ballot opens. Empty: this motion is the notice, as of now"
+    hint = "The policy's days of notice before the ballot opens. Empty: this motion is the notice, as of now"
     return (
         Entry("noticed_at", "instant", "When it was told of the complaint (UTC)", hint, required=False),
         Entry(
@@ -163,7 +163,9 @@ def _read_plain(sent: Form) -> Proposal:
 
 
 def _suspend(kind: DecisionType, state: BoardState) -> tuple[Entry, ...]:
-    until = Entry("until", "date", "Suspended until", "180 days at most, from the opening of the ballot")
+    until = Entry(
+        "until", "date", "Suspended until", "The policy says how long at most, from the opening of the ballot"
+    )
     return (_member(kind, state), until, *_notice(state))
 
 

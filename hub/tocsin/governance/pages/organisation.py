@@ -13,6 +13,7 @@ from tocsin.governance.service import member_acts
 from tocsin.members.service import ClientView, Members, MemberView
 from tocsin.web.console import Sent, page, person, to
 from tocsin.web.people import Person
+from tocsin_schemas.membership import SCOPES_OF
 from tocsin_schemas.vocabulary import SCOPES
 
 router: Final = APIRouter(prefix="/console/organisation", include_in_schema=False)
@@ -109,7 +110,8 @@ def _shown(
         people=[] if issuer is None else directory.everyone(_accounts(request).context, issuer),
         reminders=member_acts.reminders(actors.chamber(request), issuer) if governed and issuer else [],
         roles=OF_A_MEMBER,
-        scopes=SCOPES,
+        scopes=[] if view is None else [one for one in SCOPES if one in SCOPES_OF[view.org.member_class]],
+        CLIENTS=words.CLIENTS,
         link=link,
         wrong=advice,
         MEMBERS=words.MEMBERS,

@@ -50,7 +50,21 @@ VALUES: Final[Mapping[str, Value]] = {
     "outcome": Value("Life of an outcome", "days", DAY),
     "discussion": Value("A motion is discussed", "hours", 3600),
     "voting": Value("A ballot is open", "hours", 3600),
+    "quorum": Value("Fewest votes that a decision takes", "votes"),
+    "tie": Value("A tie that has ended keeps a seat from voting", "days", DAY),
+    "application": Value("An application may take until the board discusses it", "days", DAY),
+    "information": Value("An applicant may take to answer a question", "days", DAY),
+    "key_proof": Value("An admitted applicant may take to prove its keys", "days", DAY),
     "provisional": Value("A member is provisional, without objection", "days", DAY),
+    "emergency": Value("An emergency suspension lasts, unless a ballot confirms it", "hours", 3600),
+    "suspension": Value("The longest suspension", "days", DAY),
+    "watch": Value("A member is watched after a suspension", "days", DAY),
+    "notice_days": Value("Notice before a ballot on suspending or sanctioning", "working days"),
+    "attestation": Value("A member that has not attested is restricted after", "days", DAY),
+    "withdrawal": Value("Winding down takes", "days", DAY),
+    "appeal": Value("A decision can be appealed for", "days", DAY),
+    "again_rejected": Value("A rejected applicant waits before it applies again", "days", DAY),
+    "again_expelled": Value("An expelled member waits before it applies again", "days", DAY),
 }
 """The values that a form changes; agreements and label packs are decisions of their own."""
 LISTS: Final = {"agreements": "Licensed lists in use", "label_packs": "Label packs in force"}

@@ -13,6 +13,7 @@ from tocsin_schemas.problems import REGISTRY, Refused
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import (
     DECISION_TYPES,
+    SCOPES,
     ApplicationState,
     Choice,
     MemberClass,
@@ -46,17 +47,19 @@ DECISIONS: Final[Mapping[str, Titled]] = {
     ),
     "member.refuse": Titled("Refuse a provisional member", "Its probation ends without membership."),
     "member.emergency_suspend": Titled(
-        "Suspend in an emergency", "Two duty officers stop a member at once, for 72 hours at most."
+        "Suspend in an emergency", "Two duty officers stop a member at once, until the board has voted."
     ),
     "member.suspend": Titled(
-        "Suspend a member", "It neither sends nor reads until a day you name, 180 days at most."
+        "Suspend a member",
+        "It neither sends nor reads until a day you name; the policy says how long at most.",
     ),
     "member.sanction": Titled(
         "Sanction a member", "It reads, but neither sends nor votes, until reinstated."
     ),
     "member.reinstate": Titled("Reinstate a member", "A suspension or a sanction ends."),
     "member.expel": Titled(
-        "Expel a member", "A suspended member is out for good; it may apply again after a year."
+        "Expel a member",
+        "A suspended member is out for good; it may apply again when the policy's wait is over.",
     ),
     "key.enrol": Titled("Enrol new keys", "A member that lost all its keys may prove new ones."),
     "key.revoke": Titled("Revoke a key", "A member's key is dead at once, and for good."),
@@ -101,7 +104,7 @@ RECUSALS: Final[Mapping[str, str]] = {
     "control_group": "same owner as whom this is about",
     "sponsor": "sponsor of whom this is about",
     "complainant": "made the complaint",
-    "tie": "tied to whom this is about, now or within 24 months",
+    "tie": "tied to whom this is about, now or not long ago",
     "declared": "declared a conflict",
     "suspended": "the organisation may not vote as it stands",
 }
@@ -113,10 +116,10 @@ MEMBERS: Final[Mapping[str, Titled]] = {
     "active": Titled("Active", "Sends, reads and votes."),
     "restricted": Titled("Restricted", "Reads; neither sends nor votes."),
     "emergency_suspended": Titled(
-        "Suspended in an emergency", "Stopped for 72 hours at most, while the board votes."
+        "Suspended in an emergency", "Stopped for a few days at most, while the board votes."
     ),
     "suspended": Titled("Suspended", "Neither sends nor reads."),
-    "withdrawing": Titled("Withdrawing", "Leaving, within 30 days."),
+    "withdrawing": Titled("Withdrawing", "Leaving; it still reads while it winds down."),
     "withdrawn": Titled("Withdrawn", "Left by itself."),
     "expelled": Titled("Expelled", "Put out by the board."),
 }
@@ -130,10 +133,10 @@ APPLICATIONS: Final[Mapping[str, Titled]] = {
     "discussion": Titled("Before the board", "The board discusses the admission."),
     "ballot": Titled("Ballot open", "The board votes on the admission."),
     "approved_pending_keys": Titled(
-        "Admitted, keys to prove", "The applicant has to prove its keys within 30 days."
+        "Admitted, keys to prove", "The applicant has to prove its keys, or the admission lapses."
     ),
     "rejected": Titled(
-        "Refused", "The board voted against it. It may be appealed, or made again after 180 days."
+        "Refused", "The board voted against it. It may be appealed, or made again after a wait."
     ),
     "lapsed": Titled("Lapsed", "It was given up, or nobody took it further in time."),
 }
@@ -163,6 +166,14 @@ SEATS: Final[Mapping[str, str]] = {
     "independent": "Independent",
 }
 CHOICES: Final[Mapping[str, str]] = {"yes": "Yes", "no": "No", "abstain": "Abstain"}
+CLIENTS: Final[Mapping[str, Titled]] = {
+    "signals:submit": Titled("Send signals", "Report, confirm, dispute and take back, in your name."),
+    "signals:read": Titled("Read signals", "The feed, the log's entries, and single indicators."),
+    "webhooks:manage": Titled("Manage endpoints", "What the hub sends you, and where."),
+    "ssf.read": Titled("Read streams", "Look at streams of security events, and poll them."),
+    "ssf.manage": Titled("Manage streams", "Make, change and end streams of security events."),
+}
+"""What a client of a member may do, by scope."""
 STANCES: Final[Mapping[str, str]] = {
     "support": "Support",
     "concern": "Concern",
@@ -239,6 +250,9 @@ _SAID: Final[Mapping[str, str]] = {
 }
 
 
+_AGAIN: Final = "One thing needs another look"
+
+
 class Advice(NamedTuple):
     """A refusal as a form shows it: what is wrong, with which part, why, and what to do next."""
 
@@ -257,7 +271,10 @@ def advice(error: Refused, parts: Mapping[str, str] | None = None) -> Advice:
     known = QUESTIONS.get(field)
     part = (parts or {}).get(error.field, "" if known is None else known.label)
     reason = error.reason[:1].upper() + error.reason[1:]
-    return Advice(problem.title, part, reason, problem.help, field, problem.status)
+    # What the registry says of these two is for whoever writes a program.
+    plain = error.code in {"claim-invalid", "request-invalid"}
+    title, help_ = (_AGAIN, "") if plain else (problem.title, problem.help)
+    return Advice(title, part, reason, help_, field, problem.status)
 
 
 def said(code: str) -> str:
@@ -265,22 +282,28 @@ def said(code: str) -> str:
     return _SAID.get(code, code.replace("_", " "))
 
 
-def _whole(words: Mapping[str, object], codes: Iterable[str]) -> None:
+def demand_words(words: Mapping[str, object], codes: Iterable[str]) -> None:
+    """See that every code of a list has its words, and no other; done at import.
+
+    Raises:
+        AssertionError: when it has not.
+    """
     if words.keys() != set(codes):
         raise AssertionError("a code without words, or words without a code")
 
 
-_whole(DECISIONS, DECISION_TYPES)
-_whole(MOTIONS, MOTION_STATES)
-_whole(RESULTS, get_args(Result))
-_whole(RULES, get_args(RuleName))
-_whole(RECUSALS, get_args(RecusalReason))
-_whole(MEMBERS, get_args(MemberState))
-_whole(APPLICATIONS, get_args(ApplicationState))
-_whole(CLOCKS, get_args(ClockRule))
-_whole(CLASSES, get_args(MemberClass))
-_whole(SEATS, get_args(SeatClass))
-_whole(CHOICES, get_args(Choice))
-_whole(STANCES, get_args(RemarkStance))
-_whole(TOPICS, get_args(RemarkTopic))
-_whole(ITEMS, get_args(VettingItem))
+demand_words(DECISIONS, DECISION_TYPES)
+demand_words(MOTIONS, MOTION_STATES)
+demand_words(RESULTS, get_args(Result))
+demand_words(RULES, get_args(RuleName))
+demand_words(RECUSALS, get_args(RecusalReason))
+demand_words(MEMBERS, get_args(MemberState))
+demand_words(APPLICATIONS, get_args(ApplicationState))
+demand_words(CLOCKS, get_args(ClockRule))
+demand_words(CLASSES, get_args(MemberClass))
+demand_words(SEATS, get_args(SeatClass))
+demand_words(CHOICES, get_args(Choice))
+demand_words(CLIENTS, SCOPES)
+demand_words(STANCES, get_args(RemarkStance))
+demand_words(TOPICS, get_args(RemarkTopic))
+demand_words(ITEMS, get_args(VettingItem))

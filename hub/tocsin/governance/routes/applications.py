@@ -5,8 +5,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends
 
 from tocsin.governance.routes.shapes import (
-    JSON,
-    JWT,
     MAX_ACT_BYTES,
     MAX_FORM_BYTES,
     ApplicationStateView,
@@ -14,13 +12,12 @@ from tocsin.governance.routes.shapes import (
     Filed,
     Proceedings,
     application_state,
-    bodies,
-    parsed,
 )
 from tocsin.governance.rules.applications import ApplicationForm
 from tocsin.governance.service import appeals, applications
 from tocsin.web import problems
 from tocsin.web.body import Body, body
+from tocsin.web.documents import JSON, JWT, bodies, parsed
 from tocsin_schemas.signals import Closed
 
 router: Final = APIRouter(prefix="/v1/applications", tags=["applications"])

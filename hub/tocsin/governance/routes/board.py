@@ -10,24 +10,21 @@ from fastapi import APIRouter, Depends, Query
 
 from tocsin.errors import Refused
 from tocsin.governance.routes.shapes import (
-    JSON,
-    JWT,
     MAX_ACT_BYTES,
     Filed,
     MotionDocument,
     MotionLine,
     PaperView,
     Proceedings,
-    bodies,
     line,
     motion,
     paper,
-    parsed,
 )
 from tocsin.governance.rules.motions import OPEN_STATES
 from tocsin.governance.service import appeals, ballots, member_acts, motions, seat_acts
 from tocsin.web import problems
 from tocsin.web.body import Body, body
+from tocsin.web.documents import JSON, JWT, bodies, parsed
 from tocsin_schemas.decisions import Ballot
 from tocsin_schemas.governance import MemberBody, PublishedRecord
 from tocsin_schemas.vocabulary import Choice

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tocsin.errors import Refused
 from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.motions import OPEN_STATES, MotionState, read_params
 from tocsin.governance.service.context import Chamber
@@ -15,12 +14,10 @@ from tocsin.governance.service.views import ApplicationStatus, BallotPaper, Dock
 from tocsin_schemas.decisions import Decision, Params
 from tocsin_schemas.feed import Answer, Timestamp
 from tocsin_schemas.ledger import rfc3339
-from tocsin_schemas.signals import Closed, Digest
+from tocsin_schemas.signals import Digest
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import ApplicationState, Choice, DecisionType, RecusalReason
 
-JSON = "application/json"
-JWT = "application/jwt"
 MAX_ACT_BYTES = 8 * 1024
 MAX_FORM_BYTES = 64 * 1024
 
@@ -30,7 +27,6 @@ async def _chamber(request: Request) -> Chamber:
     return chamber
 
 
-Model = TypeVar("Model", bound=Closed)
 Proceedings = Annotated[Chamber, Depends(_chamber)]
 
 
@@ -202,33 +198,6 @@ def paper(found: BallotPaper) -> PaperView:
         rp_id=found.rp_id,
         closes_at=rfc3339(found.closes_at),
     )
-
-
-def parsed(model: type[Model], content: bytes) -> Model:
-    """A JSON body as its model.
-
-    Raises:
-        Refused: `request-invalid` with the first field that does not fit, and never what it held.
-    """
-    try:
-        return model.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        # An unknown member's name is the caller's own word: leave it out.
-        path = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-        known = [part for part in path if part in model.model_fields or isinstance(part, int)]
-        field = ".".join(str(part) for part in known)
-        raise Refused("request-invalid", field, f"not acceptable here ({first['type']})") from None
-
-
-def bodies(model: type[Closed] | None = None, *, jwt: str | None = None) -> dict[str, Any]:
-    """The request body of a route that reads it by itself, for OpenAPI: JSON of a model, or a compact JWS."""
-    content: dict[str, Any] = {}
-    if model is not None:
-        content[JSON] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
-    if jwt is not None:
-        content[JWT] = {"schema": {"type": "string", "description": jwt}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 def _decision(said: Mapping[str, Any]) -> Decision:

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from pydantic import ValidationError
 
 from tocsin_schemas.decisions import PARAMS, SUBJECT_PATTERN, Decision, Params, Recusal
-from tocsin_schemas.membership import EMERGENCY_SECONDS
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Seat
@@ -28,11 +27,9 @@ OPEN_STATES: Final[tuple[MotionState, ...]] = ("proposed", "discussion", "ballot
 
 ENDORSERS: Final = 2
 STALE_SECONDS: Final = 90 * DAY
-TIE_SECONDS: Final = 730 * DAY
-"""How long a tie that has ended still keeps a seat from voting: 24 months."""
 SIGNING_SECONDS: Final = DAY
 """How long duty officers may take to sign; after that the reason for haste is gone."""
-CONFIRMATION_SECONDS: Final = EMERGENCY_SECONDS - 3600
+CONFIRMED_BEFORE: Final = 3600
 """The ballot on an emergency suspension closes an hour before it would end by itself."""
 
 ELSEWHERE: Final[Mapping[DecisionType, str]] = {
@@ -93,10 +90,13 @@ def outside_recusals(
     complainant: str | None,
     ties: Sequence[Tie],
     declared: Mapping[str, bool],
-    now: int,
+    since: int,
 ) -> list[Recusal]:
-    """The seats recused for a reason that is not in the chain: a complaint, a tie within 24 months, their own word."""
-    tied = {tie.handle for tie in ties if tie.ended_at is None or tie.ended_at > now - TIE_SECONDS}
+    """The seats recused for a reason that is not in the chain: a complaint, a tie, their own word.
+
+    A tie counts that lasts, or has ended after `since` (Unix seconds).
+    """
+    tied = {tie.handle for tie in ties if tie.ended_at is None or tie.ended_at > since}
     found: list[Recusal] = []
     for seat in seats:
         reason: RecusalReason | None = None

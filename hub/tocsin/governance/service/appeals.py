@@ -1,13 +1,14 @@
 """Appeals: whom a decision took something from may have it heard by independents none of whom voted on it.
 
-An appeal is filed within 30 days, by an administrator of the member, by an act that it signed (its keys still prove who
-it is when they open nothing any more), or by an applicant with the secret of its application. It goes to the panel
-without endorsers.
+An appeal is filed in the time that the policy gives, by an administrator of the member, by an act that it signed (its
+keys still prove who it is when they open nothing any more), or by an applicant with the secret of its application. It
+goes to the panel without endorsers.
 """
 
 import hashlib
 import hmac
 
+from tocsin import outbox
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import tokens
@@ -15,6 +16,8 @@ from tocsin.governance.rules.people import Caller
 from tocsin.governance.service import course, dossier
 from tocsin.governance.service.context import Chamber
 from tocsin.governance.store import motions as store
+from tocsin.ledger import service as ledger
+from tocsin.outbox import Happening
 from tocsin_schemas.decisions import Appeal
 
 
@@ -71,4 +74,9 @@ def _file(chamber: Chamber, uow: UnitOfWork, of: int, issuer: str) -> str:
     row = course.begin(uow, "appeal.uphold", subject, params, proposer=None)
     course.check_possible(state, course.frame(uow, state, row, uow.now))
     course.discuss(uow, state, row)
+    about = {org.issuer: org.id for org in chamber.chain.members.orgs(uow).values()}
+    told = Happening(
+        "appeal.opened", None, None, None, cursor=ledger.size(uow) - 1, about_id=about.get(issuer)
+    )
+    outbox.publish(uow, [told])
     return row.id

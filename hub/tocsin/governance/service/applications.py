@@ -22,7 +22,8 @@ from tocsin.governance.service.views import ApplicationStatus, ApplicationView, 
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
 from tocsin.members.rules import control_group_id
-from tocsin_schemas.membership import APPLICATION_SECONDS, Act, step
+from tocsin_schemas.membership import Act, step
+from tocsin_schemas.policy import Policy
 from tocsin_schemas.vocabulary import ApplicationState
 
 OPEN_FOR_SPONSORS: Final = frozenset({"submitted", "vetting", "info_requested"})
@@ -67,14 +68,14 @@ def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
             secret=_digest(secret),
             created_at=uow.now,
             submitted_at=None,
-            lapses_at=uow.now + APPLICATION_SECONDS,
+            lapses_at=uow.now + state.policy.application,
         )
         store.add(uow, row)
         store.put_answers(uow, row.id, answers)
         store.add_keys(uow, row.id, list(keys.values()))
         store.add_wishes(uow, row.id, form.communities)
         if submit:
-            _submit(uow, row)
+            _submit(uow, row, state.policy)
     return Applied(row.id, secret, "submitted" if submit else "draft")
 
 
@@ -87,7 +88,7 @@ def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationSta
     """
     with chamber.database.transaction() as uow:
         row = _own(uow, application_id, secret)
-        _submit(uow, row)
+        _submit(uow, row, chamber.chain.state(uow).policy)
         return _status(uow, application_id)
 
 
@@ -116,7 +117,8 @@ def answer(
         store.put_answers(uow, row.id, given)
         store.answered(uow, row.id)
         since = row.submitted_at if row.submitted_at is not None else row.created_at
-        store.change(uow, row.id, state=state, state_since=uow.now, lapses_at=since + APPLICATION_SECONDS)
+        lapses_at = since + chamber.chain.state(uow).policy.application
+        store.change(uow, row.id, state=state, state_since=uow.now, lapses_at=lapses_at)
         return _status(uow, row.id)
 
 
@@ -218,7 +220,7 @@ def _sponsor(
         return dossier.view(uow, state, row)
 
 
-def _submit(uow: UnitOfWork, row: Application) -> None:
+def _submit(uow: UnitOfWork, row: Application, policy: Policy) -> None:
     state = step(row.state, "submit")
     lacking = rules.missing(store.answers(uow, row.id), len(store.keys(uow, row.id)))
     if lacking:
@@ -230,7 +232,7 @@ def _submit(uow: UnitOfWork, row: Application) -> None:
         state=state,
         state_since=uow.now,
         submitted_at=uow.now,
-        lapses_at=uow.now + APPLICATION_SECONDS,
+        lapses_at=uow.now + policy.application,
     )
 
 

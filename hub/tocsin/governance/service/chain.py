@@ -3,7 +3,8 @@
 - Who appends holds the lock of the log's head, so of two at once the second sees what the first has written: the chain
   cannot fork.
 - A record is applied before it is written: what the pure rules of `tocsin_schemas.chain` refuse never becomes a row.
-- One transaction holds the record, its log entry, the policy in force and the rows of members that follow from it.
+- One transaction holds the record, its log entry, the policy in force, the rows of members that follow from it, and
+  what others are told of it.
 - The state is replayed from the records, every signature verified, and remembered as long as they are the same.
 """
 
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, get_args
 
+from tocsin import outbox
 from tocsin.config import Settings
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
+from tocsin.governance.service.telling import happenings
 from tocsin.governance.store import records as store
 from tocsin.governance.store.records import Kept
 from tocsin.ledger import service as ledger
@@ -144,6 +147,8 @@ class Chain:
         if store.policy(uow) != document:
             store.set_policy(uow, document)
         reconcile(uow, wanted(state))
+        ids = {org.issuer: org.id for org in self.members.orgs(uow).values()}
+        outbox.publish(uow, list(happenings(before, record, state, log_seq, ids)))
         return Appended(record, log_seq)
 
     def _replayed(self, uow: UnitOfWork) -> BoardState | None:

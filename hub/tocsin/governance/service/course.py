@@ -25,7 +25,7 @@ from tocsin_schemas.ballots import closes_at, recusals_at_opening
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import Appeal, Ballot, Decision, Params, Recusal, Suspend
 from tocsin_schemas.effects import carry_out
-from tocsin_schemas.membership import SUSPENSION_MOST, Act, Fact, step
+from tocsin_schemas.membership import Act, Fact, step
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName
 from tocsin_schemas.vocabulary import DecisionType
@@ -159,7 +159,7 @@ def frame(uow: UnitOfWork, state: BoardState, row: Motion, at: int) -> Decision:
     ends = closes_at(state, row.threshold, row.type, row.subject, at)
     member = state.members.get(row.subject)
     if row.type == "member.suspend" and member is not None and member.state == "emergency_suspended":
-        ends = max(at + 1, member.since + rules.CONFIRMATION_SECONDS)
+        ends = max(at + 1, member.since + state.policy.emergency - rules.CONFIRMED_BEFORE)
     return Decision(
         type=row.type,
         seq=max(store.last_number(uow), *state.decisions, 0) + 1,
@@ -263,7 +263,7 @@ def _outside(uow: UnitOfWork, state: BoardState, row: Motion) -> list[Recusal]:
         complainant=row.complainant,
         ties=store.ties(uow, row.subject if about is None else about.subject),
         declared=store.declared(uow, row.id),
-        now=uow.now,
+        since=uow.now - state.policy.tie,
     )
 
 
@@ -286,7 +286,7 @@ def _follow(chamber: Chamber, uow: UnitOfWork, row: Motion, decision: Decision, 
                 store.declare(uow, after.id, seat, conflict=True)
         open_ballot(chamber, uow, state, after)
     elif result == "passes" and row.type == "member.emergency_suspend":
-        until = Suspend(until=uow.now + SUSPENSION_MOST)
+        until = Suspend(until=uow.now + state.policy.suspension)
         after = begin(uow, "member.suspend", row.subject, until, proposer=row.proposer)
         open_ballot(chamber, uow, state, after)
     elif result == "passes" and row.type == "member.object":

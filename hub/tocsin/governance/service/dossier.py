@@ -15,8 +15,8 @@ from tocsin.governance.service.views import (
 from tocsin.governance.store import applications as store
 from tocsin.governance.store import motions
 from tocsin.governance.store.applications import Application
-from tocsin_schemas.board import BoardState
-from tocsin_schemas.membership import FINAL, REAPPLY_SECONDS, State
+from tocsin_schemas.board import BoardState, waiting
+from tocsin_schemas.membership import FINAL, State
 
 
 def get(uow: UnitOfWork, application_id: str, *, lock: bool = False) -> Application:
@@ -43,7 +43,7 @@ def check_may_apply(uow: UnitOfWork, state: BoardState, issuer: str) -> None:
     ends: list[tuple[State, int]] = [] if standing is None else [(standing.state, standing.since)]
     if issuer in state.refused:
         ends.append(("rejected", state.refused[issuer]))
-    if any(since + REAPPLY_SECONDS.get(end, 0) > uow.now for end, since in ends):
+    if any(since + waiting(state.policy, end) > uow.now for end, since in ends):
         raise Refused("conflict", "issuer", "too early after the board's last decision to apply again")
 
 

@@ -1,4 +1,4 @@
-"""Emergency suspension: two of the three duty officers sign, it holds at once, and for 72 hours at the most.
+"""Emergency suspension: two of the three duty officers sign, it holds at once, for as long as the policy says.
 
 Nobody suspends alone: beginning only opens the paper to sign. The second signature records the decision and opens the
 ballot by which the whole board confirms it or not, before it would end by itself.

@@ -203,6 +203,12 @@ def declare_tie(chamber: Chamber, seated: Seated, issuer: str, ended_at: int | N
         store.tie(uow, seated.handle, issuer, ended_at)
 
 
+def ties(chamber: Chamber, seated: Seated) -> list[rules.Tie]:
+    """The ties that the person in a seat has declared, by organisation: theirs to see, as theirs to declare."""
+    with chamber.database.snapshot() as uow:
+        return store.ties_of(uow, seated.handle)
+
+
 def motion(chamber: Chamber, motion_id: str, seated: Seated | None = None) -> MotionView:
     """One motion, as the seat that looks sees it.
 

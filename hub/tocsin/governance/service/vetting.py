@@ -15,7 +15,7 @@ from tocsin.governance.service.views import ApplicationView, VettingReport
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
 from tocsin_schemas.board import BoardState
-from tocsin_schemas.membership import APPLICATION_SECONDS, INFO_SECONDS, step
+from tocsin_schemas.membership import step
 from tocsin_schemas.vocabulary import VettingItem, VettingResult
 
 
@@ -34,7 +34,7 @@ def begin(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationV
 def request_info(
     chamber: Chamber, application_id: str, caller: Caller, questions: Sequence[str]
 ) -> ApplicationView:
-    """Ask the applicant some questions of the form again; it has 30 days, or the application lapses.
+    """Ask the applicant some questions of the form again; it answers in the policy's time, or the application lapses.
 
     Raises:
         Refused: `claim-invalid` without a question or for one the form does not have; as `begin`.
@@ -51,7 +51,7 @@ def request_info(
             row.id,
             state=moved,
             state_since=uow.now,
-            lapses_at=min(uow.now + INFO_SECONDS, submitted + APPLICATION_SECONDS),
+            lapses_at=min(uow.now + state.policy.information, submitted + state.policy.application),
         )
         return dossier.view(uow, state, row)
 

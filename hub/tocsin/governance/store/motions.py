@@ -226,6 +226,13 @@ def ties(uow: UnitOfWork, issuer: str) -> list[Tie]:
     return [Tie._make(row) for row in uow.conn.execute(chosen.where(seat_tie.c.issuer == issuer))]
 
 
+def ties_of(uow: UnitOfWork, handle: str) -> list[Tie]:
+    """The ties that a person has declared, by organisation."""
+    chosen = select(seat_tie.c.handle, seat_tie.c.issuer, seat_tie.c.ended_at)
+    mine = chosen.where(seat_tie.c.handle == handle).order_by(seat_tie.c.issuer)
+    return [Tie._make(row) for row in uow.conn.execute(mine)]
+
+
 def _motion(row: Row[Any]) -> Motion:
     found = Motion._make(row)
     return found._replace(params=bytes(found.params), decision=_bytes(found.decision))

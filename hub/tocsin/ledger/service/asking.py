@@ -145,7 +145,7 @@ async def show(send: Send, place: Place, contradicted: Contradicted, feed: Feed)
     """
     # The policy names one address; it serves for the monitoring prefix as well where the two are the same.
     url = place.url + latest_path(feed.checkpoint.origin)
-    answer = await send(Outbound("GET", url, MAX_NOTE_BYTES))
+    answer = await send(Outbound("GET", url, MAX_NOTE_BYTES, to="operator"))
     try:
         shown = open_checkpoint(answer.body, feed.log).checkpoint
     except Refused:
@@ -159,7 +159,7 @@ async def show(send: Send, place: Place, contradicted: Contradicted, feed: Feed)
 
 async def _submit(send: Send, place: Place, old: int, feed: Feed) -> Answer:
     body = await feed.submission(old)
-    return await send(Outbound("POST", place.url + ADD_CHECKPOINT, MAX_ANSWER_BYTES, body))
+    return await send(Outbound("POST", place.url + ADD_CHECKPOINT, MAX_ANSWER_BYTES, body, to="operator"))
 
 
 def _size_of(answer: Answer) -> int | None:

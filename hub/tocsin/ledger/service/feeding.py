@@ -43,6 +43,8 @@ _WHY: Final[Mapping[Why, str]] = {
     "unreachable": "no whole answer came",
     "too-large": "its answer is too large",
     "encoded": "its answer is compressed, which was not asked for",
+    "refused": "its address is none that can be called",
+    "dns": "its host name stands for no address",
 }
 Result = Cosigned | Failed | Conflict
 """What asking a witness came to, in the end."""

@@ -7,18 +7,19 @@ import secrets
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from tocsin import keys
+from tocsin import keys, outbox
 from tocsin.config import Settings
 from tocsin.db import Database, UnitOfWork
 from tocsin.errors import Refused
 from tocsin.members import rules, store
 from tocsin.members.service import hub_keys, records
 from tocsin.members.service.records import ClientView, Community, MemberView, NewKey, Org
+from tocsin.outbox import Happening
 from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.feed import CommunityView, Directory, DirectoryMember, MemberKey
 from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.notifications import EventType
 from tocsin_schemas.signals import LATEST
-from tocsin_schemas.vocabulary import SCOPES
 
 
 class Members:
@@ -40,12 +41,13 @@ class Members:
         control_group: str | None = None,
         keys: Iterable[NewKey] = (),
         grants: Mapping[str, tuple[bool, bool]] | None = None,
-        scopes: Iterable[str] = SCOPES,
+        scopes: Iterable[str] | None = None,
         signals_per_hour: int | None = None,
     ) -> MemberView:
         """Admit a member: its owner, keys, one client, and (may_read, may_write) for each community named.
 
-        `control_group` is the id or the name of the owner; without it the member is its own.
+        `control_group` is the id or the name of the owner; without it the member is its own. Without `scopes` its
+        client has all that its class may hold.
 
         Raises:
             Refused: `conflict` when the issuer or a key is registered already, `not-found` for an unknown community,
@@ -96,6 +98,7 @@ class Members:
             if key.revoked_at is not None:
                 raise Refused("conflict", "kid", "the key is revoked already")
             store.revoke_key(uow, kid)
+            self._tell(uow, "key.revoked", key.organisation_id)
 
     def suspend(self, issuer: str) -> Org:
         """Suspend a member: from now on its clients can ask who they are, and nothing else.
@@ -150,8 +153,8 @@ class Members:
 
     # --- what the operator does anywhere: clients are no power, their member has it
 
-    def add_client(self, issuer: str, scopes: Iterable[str] = SCOPES) -> ClientView:
-        """Give a member one more OAuth client.
+    def add_client(self, issuer: str, scopes: Iterable[str] | None = None) -> ClientView:
+        """Give a member one more OAuth client, with all that its class may hold unless `scopes` says less.
 
         Raises:
             Refused: `not-found`, `claim-invalid`.
@@ -221,6 +224,14 @@ class Members:
         rows = store.memberships(uow, organisation_id=org_id)
         return {row.community_id: (row.may_write, row.may_read) for row in rows}
 
+    def reading(self, uow: UnitOfWork) -> dict[int, frozenset[int]]:
+        """The ids of the communities that each member may read, by its id."""
+        found: dict[int, set[int]] = {}
+        for row in store.memberships(uow):
+            if row.may_read:
+                found.setdefault(row.organisation_id, set()).add(row.community_id)
+        return {org_id: frozenset(ids) for org_id, ids in found.items()}
+
     def community_views(self, uow: UnitOfWork, org_id: int) -> list[CommunityView]:
         """The communities a member may read or write in, as it sees them."""
         return [
@@ -284,7 +295,14 @@ class Members:
             org = self._org(uow, issuer)
             state = rules.next_state(org.state, action)
             store.set_organisation(uow, org.id, state=state, state_since=uow.now)
+            self._tell(uow, "member.state_changed", org.id, state)
             return self._org(uow, issuer)
+
+    def _tell(self, uow: UnitOfWork, kind: EventType, org_id: int, status: str | None = None) -> None:
+        """Tell the members of each of its communities; what the operator of a sandbox does is in no log."""
+        rows = store.memberships(uow, organisation_id=org_id)
+        told = [Happening(kind, row.community_id, None, None, status=status, about_id=org_id) for row in rows]
+        outbox.publish(uow, told)
 
     def _org(self, uow: UnitOfWork, issuer: str) -> Org:
         row = store.organisation_by_issuer(uow, issuer)
@@ -314,8 +332,8 @@ class Members:
             raise Refused("conflict", "key", "this key is registered already; make a new one")
         return AuthorKey(key.public, org.issuer, not_before, not_after)
 
-    def _new_client(self, uow: UnitOfWork, org: Org, scopes: Iterable[str]) -> ClientView:
-        allowed = rules.check_scopes(scopes)
+    def _new_client(self, uow: UnitOfWork, org: Org, scopes: Iterable[str] | None) -> ClientView:
+        allowed = rules.check_scopes(scopes, org.member_class)
         client_id = f"cl_{uow.now:09x}{secrets.token_hex(12)}"
         store.add_client(uow, client_id, org.id, " ".join(sorted(allowed)))
         return ClientView(client_id, org.issuer, allowed, revoked=False)

@@ -1,8 +1,9 @@
 """One indicator, the policy in force, and who the caller is here."""
 
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from tocsin.signals.routes.access import Reader, Signals
 from tocsin.signals.service import read
@@ -32,6 +33,12 @@ def policy(_actor: Annotated[Actor, Depends(require(None))], context: Signals) -
 
 
 @router.get("/me", summary="Who you are here")
-def me(actor: Annotated[Actor, Depends(require(None, whatever_state=True))], context: Signals) -> Me:
-    """State, rights, and what is left of the cap in this hour."""
-    return read.me(context, actor.org_id, actor.client_id, actor.scopes)
+def me(
+    request: Request,
+    actor: Annotated[Actor, Depends(require(None, whatever_state=True))],
+    context: Signals,
+) -> Me:
+    """State, rights, what is left of the cap in this hour, and endpoints to which the hub has stopped sending."""
+    stopped: Callable[[int], list[str]] = request.app.state.stopped
+    who = read.me(context, actor.org_id, actor.client_id, actor.scopes)
+    return who.model_copy(update={"disabled_endpoints": stopped(actor.org_id)})

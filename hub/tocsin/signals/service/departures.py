@@ -5,8 +5,6 @@ part of an agreement with others; the rest stays unseen, without its author's na
 this way is counted on the day of its own date, as if it had lived so long: a follower that holds it finds the same.
 """
 
-from collections.abc import Iterable
-from itertools import groupby
 from typing import Final
 
 from tocsin import outbox
@@ -16,6 +14,7 @@ from tocsin.members.service import Org
 from tocsin.signals import rules
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.sight import folded
+from tocsin.signals.service.telling import expired
 from tocsin.signals.store import admission, expiry
 from tocsin_schemas.fold import Statement
 from tocsin_schemas.membership import EFFECTS, LEFT_BEHIND_SECONDS
@@ -37,15 +36,6 @@ def depart(context: Context) -> int:
     return total
 
 
-def runs(due: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """(community id, first, last) for each run of neighbours in the log that are of one community."""
-    found = []
-    for (community_id, _), group in groupby(enumerate(due), lambda item: (item[1][1], item[1][0] - item[0])):
-        seqs = [seq for _, (seq, _) in group]
-        found.append((community_id, seqs[0], seqs[-1]))
-    return found
-
-
 def _left(org: Org, now: int) -> bool:
     return EFFECTS[org.state].keys == "verify_only" and org.state_since + LEFT_BEHIND_SECONDS <= now
 
@@ -55,12 +45,13 @@ def _clear(context: Context, left: Org) -> int:
     while True:
         with context.database.transaction() as uow:
             # Behind a batch in hand, as in `expire`.
-            ledger.locked_size(uow)
+            size = ledger.locked_size(uow)
             page = expiry.said_by(uow, left.id, behind, BATCH)
             alone = _alone(context, uow, left, [seq for seq, _ in page])
             due = [(seq, community_id) for seq, community_id in page if seq in alone]
+            told = list(expired(uow, context.members.orgs(uow), due, size - 1))
             admission.forget(uow, [seq for seq, _ in due], "expired", uow.now)
-            outbox.publish(uow, [("signal.expired", *run) for run in runs(due)])
+            outbox.publish(uow, told)
             if len(page) < BATCH:
                 expiry.mark_departed(uow, left.id, left.state_since)
         total += len(due)

@@ -5,17 +5,19 @@ memory, adds to it with every admission, and writes everything at once at the en
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tocsin import outbox
 from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
 from tocsin.members.service import Community
+from tocsin.outbox import Happening
 from tocsin.signals import rules
-from tocsin.signals.rules import Admit, Known, Prior, Target
+from tocsin.signals.rules import Admit, EventType, Known, Prior, Target
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.sight import FREE, folded, reads_freely
+from tocsin.signals.service.telling import RULES, Tally, labels_of, tell
 from tocsin.signals.store import admission as store
 from tocsin.signals.store.admission import About
 from tocsin.signals.store.tables import ALIASES_PER_STATEMENT
@@ -57,6 +59,17 @@ class _Taken(NamedTuple):
     free: bool | None = None
 
 
+class _Moved(NamedTuple):
+    """The statement at `seq` took an indicator to another status; `reports` are those about it, its own included."""
+
+    event: EventType
+    community_id: int
+    seq: int
+    decision: Admit
+    reports: Sequence[int]
+    free: bool
+
+
 _NOTHING: Final[list[About]] = []
 
 
@@ -84,7 +97,8 @@ class Desk:
         self._first = first
         self._taken: list[_Taken] = []
         self._gone: set[int] = set()
-        self._happened: list[outbox.Happening] = []
+        self._moved: list[_Moved] = []
+        self._withdrawn: list[tuple[store.Live, int]] = []
         self._new_indicators: list[tuple[int, int, str, bytes]] = []
         self._load([item.verified for item in batch])
 
@@ -106,12 +120,12 @@ class Desk:
         self._jtis[seq] = signal.jti
         if signal.target is not None:
             self._taken.append(_Taken(sealed, decision, community, ()))
-            self._retract(signal.target, community.id)
+            self._retract(signal.target, seq)
             return seq
         report = signal.report
         about = [self._indicator_id(item, community.id, seq, at) for at, item in enumerate(signal.indicators)]
-        self._note_transition(about, decision, community.id, seq)
         free = self._freely_known(about) if report is None else report.tlp in FREE
+        self._note_transition(about, decision, community.id, seq, free=free)
         self._taken.append(_Taken(sealed, decision, community, about, free))
         for indicator_id in about:
             fact = About(
@@ -133,7 +147,7 @@ class Desk:
         statements: list[tuple[object, ...]] = []
         entries: list[log.Entry] = []
         observations: list[tuple[int, bool, int]] = []
-        runs: dict[int, list[int]] = {}
+        recorded: dict[int, Tally] = {}
         for seq, ((verified, nonce, commitment), decision, community, about, free) in enumerate(
             self._taken, self._first
         ):
@@ -152,15 +166,21 @@ class Desk:
             if not gone:
                 decides = decision.kind in store.DECIDING
                 observations += [(indicator_id, decides, seq) for indicator_id in about]
-            runs.setdefault(community.id, [seq, seq])[1] = seq
+            retraction = decision.kind == "retraction"
+            recorded.setdefault(community.id, Tally(seq)).add(
+                seq,
+                shown=retraction or (not gone and self.counts and decision.quarantine is None),
+                free=retraction or bool(free),
+                labels=() if signal.report is None else signal.report.labels,
+                standing=(decision.status, decision.expires_at),
+            )
         kept = {indicator_id for indicator_id, _, _ in observations}
         ledger.append(uow, self._first, entries)
         store.record(uow, statements, [row for row in self._new_indicators if row[0] in kept], observations)
+        told = [tally.happening("signal.recorded", place) for place, tally in recorded.items()]
+        told += [*self._transitions(), *self._retractions()]
         store.forget(uow, [seq for seq in self._gone if seq < self._first], "retracted", now)
-        recorded: list[outbox.Happening] = [
-            ("signal.recorded", community_id, run[0], run[1]) for community_id, run in runs.items()
-        ]
-        outbox.publish(uow, recorded + self._happened)
+        outbox.publish(uow, told)
 
     def recorded(self, seqs: Iterable[int]) -> dict[int, Recorded]:
         """The statements at these places that this author recorded: by this desk, or before it."""
@@ -280,22 +300,69 @@ class Desk:
             self._new_indicators.append((found, community_id, indicator.type, indicator.value))
         return found
 
-    def _note_transition(self, about: Sequence[int], decision: Admit, community_id: int, seq: int) -> None:
+    def _note_transition(
+        self, about: Sequence[int], decision: Admit, community_id: int, seq: int, *, free: bool
+    ) -> None:
         facts = [fact for item in about for fact in self._facts.get(item, _NOTHING)]
         if facts:
             before = [folded(fact, self._orgs[fact.author_id]) for fact in facts]
             was = rules.standing(before, self._uow.now, self._policy).status
             event = rules.transition(was, decision.status)
             if event is not None:
-                self._happened.append((event, community_id, seq, seq))
+                reports = [fact for fact in facts if fact.kind == "report" and fact.quarantine is None]
+                freely = free and all(fact.free for fact in facts)
+                seqs = [*(fact.seq for fact in reports), seq]
+                self._moved.append(_Moved(event, community_id, seq, decision, seqs, freely))
 
-    def _retract(self, digest: bytes, community_id: int) -> None:
-        """Take a statement of this author out, whether it was written before or waits in this batch."""
-        seq = self._by_digest.pop(digest).seq
+    def _transitions(self) -> Iterator[Happening]:
+        """What to tell of indicators that moved: with the labels of what is said about them."""
+        before = {seq for moved in self._moved for seq in moved.reports if seq < self._first}
+        labels = {seq: labels_of(token) for seq, token in store.tokens(self._uow, before).items()}
+        for moved in self._moved:
+            carried = frozenset[str]().union(*(self._labels(seq, labels) for seq in moved.reports))
+            yield Happening(
+                moved.event,
+                moved.community_id,
+                moved.seq,
+                moved.seq,
+                1,
+                int(moved.free),
+                carried,
+                carried if moved.free else frozenset(),
+                status=moved.decision.status,
+                rule=RULES[moved.decision.status],
+                policy=self._policy.version,
+                expires_at=moved.decision.expires_at,
+            )
+
+    def _retractions(self) -> Iterator[Happening]:
+        """What to tell of what was withdrawn; nothing of it is erased yet."""
+        before = [live.seq for live, _ in self._withdrawn if live.seq < self._first]
+        rows = {row.seq: row for row in store.telling(self._uow, before)}
+        for live, at in self._withdrawn:
+            tally = Tally(live.seq)
+            # What is recorded and withdrawn in one transaction was shown to nobody.
+            if live.seq in rows:
+                tell(tally, rows[live.seq], self._orgs)
+            yield tally.happening("signal.retracted", live.community_id, at)
+
+    def _labels(self, seq: int, before: Mapping[int, frozenset[str]]) -> frozenset[str]:
+        if seq < self._first:
+            return before.get(seq, frozenset())
+        report = self._taken[seq - self._first].sealed.verified.signal.report
+        return frozenset() if report is None else frozenset(report.labels)
+
+    def _retract(self, digest: bytes, at: int) -> None:
+        """Take a statement of this author out, whether it was written before or waits in this batch.
+
+        `at` is the place of its retraction.
+        """
+        live = self._by_digest.pop(digest)
+        seq = live.seq
         for indicator_id in self._about.pop(seq, []):
             self._facts[indicator_id] = [f for f in self._facts.get(indicator_id, _NOTHING) if f.seq != seq]
         self._evidence.pop(seq, None)
         self._gone.add(seq)
-        self._happened.append(("signal.retracted", community_id, seq, seq))
+        self._withdrawn.append((live, at))
         if seq in self._jtis:
             self._priors[self._jtis[seq]] = Prior(seq, digest, gone=True)

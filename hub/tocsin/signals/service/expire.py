@@ -12,8 +12,9 @@ from tocsin import outbox
 from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
 from tocsin.signals.service.context import Context
-from tocsin.signals.service.departures import depart, runs
+from tocsin.signals.service.departures import depart
 from tocsin.signals.service.events import enter
+from tocsin.signals.service.telling import expired
 from tocsin.signals.store import admission, expiry
 from tocsin_schemas import hub_events
 from tocsin_schemas.jwk import SigningKey
@@ -33,10 +34,11 @@ def expire(context: Context, key: SigningKey) -> int:
     while True:
         with context.database.transaction() as uow:
             # Behind a batch in hand, which may be about the very indicators that are to go.
-            ledger.locked_size(uow)
+            size = ledger.locked_size(uow)
             due, swept = expiry.due(uow, BATCH), uow.now
+            told = list(expired(uow, context.members.orgs(uow), due, size - 1)) if due else []
             admission.forget(uow, [seq for seq, _ in due], "expired", uow.now)
-            outbox.publish(uow, [("signal.expired", *run) for run in runs(due)])
+            outbox.publish(uow, told)
         total += len(due)
         if len(due) < BATCH:
             break

@@ -9,7 +9,7 @@ from tocsin_schemas.ledger import rfc3339
 
 def lines(rows: Iterable[FeedRow], now: int, sight: Sight) -> bytes:
     """One record a line, for a reader with this sight."""
-    return b"".join([_line(row, now, sight) for row in rows])
+    return b"".join([line(row, now, sight) for row in rows])
 
 
 def shown(row: FeedRow, now: int) -> bool:
@@ -17,8 +17,11 @@ def shown(row: FeedRow, now: int) -> bool:
     return row.gone is None and row.quarantine is None and (row.expires_at is None or row.expires_at > now)
 
 
-def _line(row: FeedRow, now: int, sight: Sight) -> bytes:
-    """One feed record. The parts are numbers, hexadecimal and base64url: nothing in them needs escaping."""
+def line(row: FeedRow, now: int, sight: Sight) -> bytes:
+    """One feed record, and a newline.
+
+    The parts are numbers, hexadecimal and base64url: nothing in them needs escaping.
+    """
     if row.gone is not None:
         return b'{"seq":%d,"gone":"%s"}\n' % (row.seq, row.gone.encode())
     if row.expires_at is not None and row.expires_at <= now:

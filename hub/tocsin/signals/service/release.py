@@ -10,16 +10,20 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from tocsin import outbox
 from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
-from tocsin.members.service import Org
+from tocsin.members.service import Community, Org
+from tocsin.outbox import Happening
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.events import enter
 from tocsin.signals.service.sight import UNRELEASED, folded, withheld
+from tocsin.signals.service.telling import labels_of
 from tocsin.signals.store import admission, releases
 from tocsin_schemas import hub_events
 from tocsin_schemas.hub_events import MAX_RELEASED
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.notifications import RELEASED
 
 LOOKED_AT: Final = 4096
 """Log entries looked at in one transaction."""
@@ -59,9 +63,19 @@ def _release(uow: UnitOfWork, context: Context, key: SigningKey, indicator_ids: 
             payload = hub_events.compose_release(
                 iss=context.issuer, aud=context.members.audience(slug), iat=uow.now, seqs=seqs
             )
-            enter(uow, key, community, "release", payload)
+            place = enter(uow, key, community, "release", payload)
             releases.release(uow, seqs)
+            outbox.publish(uow, [_told(uow, community, place, seqs)])
     return sum(map(len, found.values()))
+
+
+def _told(uow: UnitOfWork, community: Community, at: int, seqs: Collection[int]) -> Happening:
+    """That these are shown from now on: whoever reads the event at log index `at` learns which."""
+    rows = admission.telling(uow, seqs)
+    labels = [(row.free, labels_of(row.jws)) for row in rows if row.jws is not None]
+    carried = frozenset[str]().union(*(some for _, some in labels))
+    freely = frozenset[str]().union(*(some for free, some in labels if free))
+    return Happening("signal.recorded", community.id, at, at, 1, 1, carried, freely, rule=RELEASED)
 
 
 def _held(orgs: Mapping[int, Org]) -> set[int]:

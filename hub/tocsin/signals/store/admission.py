@@ -51,6 +51,18 @@ class About(NamedTuple):
     released_at: int | None
 
 
+class Telling(NamedTuple):
+    """A live statement of a member that is about to be erased, as far as others may be told of it."""
+
+    seq: int
+    author_id: int
+    kind: EntryKind
+    quarantine: str | None
+    free: bool | None
+    released_at: int | None
+    jws: bytes | None
+
+
 class Live(NamedTuple):
     """A live statement found by the digest of its payload."""
 
@@ -134,6 +146,16 @@ def tokens(uow: UnitOfWork, seqs: Collection[int]) -> dict[int, bytes]:
     chosen = statement.select().with_only_columns(statement.c.seq, statement.c.jws)
     rows = uow.conn.execute(chosen.where(uow.among(statement.c.seq, seqs), statement.c.jws.is_not(None)))
     return {row.seq: row.jws for row in rows}
+
+
+def telling(uow: UnitOfWork, seqs: Collection[int]) -> list[Telling]:
+    """What may be told of the statements of members at these log indexes."""
+    if not seqs:
+        return []
+    c = statement.c
+    chosen = statement.select().with_only_columns(*(c[name] for name in Telling._fields))
+    rows = uow.conn.execute(chosen.where(uow.among(c.seq, seqs), c.author_id.is_not(None)))
+    return [Telling._make(row) for row in rows]
 
 
 def delivered_up_to(uow: UnitOfWork, organisation_ids: Collection[int], community_id: int) -> int:

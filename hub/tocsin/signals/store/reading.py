@@ -1,6 +1,6 @@
 """Queries of readers: pages of the feed, one indicator's statements, and what was delivered to whom."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Table, bindparam, func, select
@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork
 from tocsin.signals.store.tables import delivery, feed_segment, indicator, observation, statement, view
+from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.vocabulary import Basis, EntryKind
 
 NEWEST_SHOWN: Final = 100
@@ -28,6 +29,13 @@ class FeedRow(NamedTuple):
     free: bool | None
     released_at: int | None
     gone: str | None
+
+
+class Departed(NamedTuple):
+    """A statement that is gone, and until when it would have lived."""
+
+    seq: int
+    expires_at: int | None
 
 
 class ViewedStatement(NamedTuple):
@@ -104,6 +112,36 @@ def placed(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, tuple[int, FeedRow
     return {row.seq: (row.community_id, FeedRow._make(row[1:])) for row in rows}
 
 
+def departed(uow: UnitOfWork, community_id: int, first: int, last: int) -> list[Departed]:
+    """The statements at log indexes `first` to `last` (both included) of a community that are gone, in order."""
+    c = statement.c
+    chosen = statement.select().with_only_columns(*(c[name] for name in Departed._fields))
+    here = (c.community_id == community_id, c.seq >= first, c.seq <= last, c.gone.is_not(None))
+    return [Departed._make(row) for row in uow.conn.execute(chosen.where(*here).order_by(c.seq))]
+
+
+def gone_before(uow: UnitOfWork, seqs: Collection[int], instant: int) -> set[int]:
+    """Those of the statements at these log indexes that went before an instant."""
+    c = statement.c
+    if not seqs:
+        return set()
+    chosen = statement.select().with_only_columns(c.seq).where(uow.among(c.seq, seqs), c.gone_at < instant)
+    return set(uow.conn.execute(chosen).scalars())
+
+
+def indicators_at(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tuple[int, Indicator]]]:
+    """(id, indicator) for each indicator that the live statements at these log indexes are about, in their order."""
+    found: dict[int, list[tuple[int, Indicator]]] = {}
+    if seqs:
+        c = indicator.c
+        pairs = uow.conn.execute(observation.select().where(uow.among(observation.c.seq, seqs))).all()
+        chosen = indicator.select().where(uow.among(c.id, {pair.indicator_id for pair in pairs}))
+        named = {row.id: Indicator(row.type, row.value) for row in uow.conn.execute(chosen)}
+        for pair in sorted(pairs, key=lambda pair: pair.indicator_id):
+            found.setdefault(pair.seq, []).append((pair.indicator_id, named[pair.indicator_id]))
+    return found
+
+
 def find_indicator(uow: UnitOfWork, community_id: int, kind: str, value: bytes) -> int | None:
     """The id of an indicator in a community."""
     c = indicator.c
@@ -137,6 +175,23 @@ def mark_viewed(uow: UnitOfWork, organisation_id: int, indicator_id: int, size: 
     _insert_once(uow, view, organisation_id=organisation_id, indicator_id=indicator_id, seq=size)
     here = (view.c.organisation_id == organisation_id, view.c.indicator_id == indicator_id)
     uow.conn.execute(view.update().where(*here, view.c.seq < size).values(seq=size))
+
+
+def mark_all_viewed(uow: UnitOfWork, pairs: Collection[tuple[int, int]], size: int) -> None:
+    """Remember that indicators were shown: each an (organisation id, indicator id), as `mark_viewed`."""
+    if not pairs:
+        return
+    insert = (postgresql.insert if uow.dialect == "postgresql" else sqlite.insert)(view)
+    risen = insert.on_conflict_do_update(
+        index_elements=[view.c.organisation_id, view.c.indicator_id],
+        set_={"seq": insert.excluded.seq},
+        where=view.c.seq < insert.excluded.seq,
+    )
+    # In one order for everybody, so that no two wait for each other.
+    uow.conn.execute(
+        risen,
+        [{"organisation_id": org, "indicator_id": item, "seq": size} for org, item in sorted(set(pairs))],
+    )
 
 
 def _insert_once(uow: UnitOfWork, into: Table, **values: int) -> None:

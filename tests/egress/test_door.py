@@ -1,25 +1,18 @@
 """The one door out: what it refuses, what it waits for, and what it never does. Against real servers on loopback."""
 
 import asyncio
-import datetime as dt
 import gc
-import ipaddress
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.client.webserver import Answer as Given
 from tests.client.webserver import script, serving
+from tests.egress.servers import certificate, dripping, raw, saying, secure
 from tocsin.egress import Answer, Egress, Outbound, Send, Unanswered, base_url
 from tocsin.errors import Misconfigured, Refused
 
@@ -35,7 +28,7 @@ def ask(egress: Egress, url: str, *, limit: int = 1000, seconds: float = QUICK) 
     """The answer to a GET, or why there is none."""
 
     async def conversation(send: Send) -> Answer:
-        return await send(Outbound("GET", url, limit))
+        return await send(Outbound("GET", url, limit, to="operator"))
 
     (found,) = egress.talk([conversation], seconds)
     return found.why if isinstance(found, Unanswered) else found
@@ -45,7 +38,7 @@ def test_an_answer_is_read_whole_whatever_its_status(egress: Egress) -> None:
     with serving(script(Given(409, b"7\n", {"Content-Type": "Text/X.Tlog.Size; x=y"}))) as web:
 
         async def conversation(send: Send) -> Answer:
-            return await send(Outbound("POST", f"{web.url}/w/add", 100, b"old 0\n"))
+            return await send(Outbound("POST", f"{web.url}/w/add", 100, b"old 0\n", to="operator"))
 
         assert egress.talk([conversation], QUICK) == [Answer(409, "text/x.tlog.size", b"7\n")]
     (asked,) = web.asked
@@ -89,39 +82,15 @@ def test_an_answer_that_breaks_off_is_none(egress: Egress) -> None:
     assert ask(egress, "http://127.0.0.1:1") == "unreachable"
 
 
-@contextmanager
-def dripping() -> Iterator[str]:
-    """A server that sends one byte of its headers every 50 ms, so that no single wait is long."""
-    ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def drip() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.settimeout(0.05)
-                while not ended.wait(0.05):
-                    try:
-                        connection.send(b"H" if not ended.is_set() else b"")
-                    except OSError:
-                        return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            ended.set()
-            thread.join()
-
-
 def test_who_answers_slowly_costs_the_time_limit_and_no_more(egress: Egress) -> None:
-    with dripping() as slow, serving(script(Given(200, b"quick"))) as web:
+    drip = dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    with raw(drip) as slow, serving(script(Given(200, b"quick"))) as web:
 
         async def to_slow(send: Send) -> Answer:
-            return await send(Outbound("GET", slow, 100))
+            return await send(Outbound("GET", slow.url, 100, to="operator"))
 
         async def to_quick(send: Send) -> Answer:
-            return await send(Outbound("GET", web.url, 100))
+            return await send(Outbound("GET", web.url, 100, to="operator"))
 
         started = time.monotonic()
         first, second = egress.talk([to_slow, to_quick], 0.3)
@@ -191,39 +160,10 @@ def test_a_door_that_nobody_holds_leaves_no_thread() -> None:
 @pytest.fixture
 def certified(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """An https server on loopback with a certificate of its own, and the file with that certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = tmp_path / "cert.pem", tmp_path / "key.pem"
-    public.write_bytes(certificate.public_bytes(Encoding.PEM))
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, private)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(QUICK)
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            try:
-                with context.wrap_socket(connection, server_side=True) as wrapped:
-                    wrapped.recv(4096)
-                    wrapped.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-            except OSError:
-                connection.close()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}", public
-        thread.join()
+    public, private = certificate(tmp_path, "127.0.0.1")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    with raw(saying(answer), wrap=secure(public, private)) as served:
+        yield f"https://127.0.0.1:{served.port}", public
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(

@@ -1,0 +1,5 @@
+"""The operator's page of deliveries, and the words that the pages of endpoints and streams share with it."""
+
+from tocsin.delivery.pages.overview import router
+
+__all__ = ["router"]

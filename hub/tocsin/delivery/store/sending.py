@@ -1,0 +1,195 @@
+"""Queries of sending: taking what is due under a lease, and writing down how it ended. Each is one statement."""
+
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
+
+from tocsin.db import UnitOfWork
+from tocsin.delivery.rules import SLOW_MS, Health
+from tocsin.delivery.store.bulk import fetch, run
+from tocsin.delivery.store.tables import Kind
+
+
+class DueQueue(NamedTuple):
+    """A queue that nobody sends, in which something is due, and whose it is."""
+
+    receiver_id: int
+    lane: int
+    public_id: str
+    kind: Kind
+    failures: int
+    latency_ms: int
+
+
+class TakenItem(NamedTuple):
+    """An item that was taken; `attempts` includes the one to be made."""
+
+    item_id: int
+    receiver_id: int
+    lane: int
+    message_id: int
+    seq: int
+    attempts: int
+    created_at: int
+
+
+class ItemEnd(NamedTuple):
+    """What becomes of an item; `back` is 1 when its attempt was not made after all."""
+
+    item_id: int
+    number: int
+    state: str
+    next_at: int
+    ended_at: int | None
+    status: int | None
+    failure: str | None
+    back: int
+
+
+class MadeAttempt(NamedTuple):
+    """An attempt, as its row says."""
+
+    item_id: int
+    receiver_id: int
+    number: int
+    at: int
+    duration_ms: int
+    status: int | None
+    failure: str | None
+
+
+_DOUBTFUL: Final = f"(r.failures > 0 OR r.latency_ms >= {SLOW_MS})"
+_QUEUES: Final = """
+SELECT q.receiver_id, q.lane, r.public_id, r.kind, r.failures, r.latency_ms
+FROM delivery_queue AS q JOIN delivery_receiver AS r ON r.id = q.receiver_id
+WHERE q.lane = :lane AND q.due_at <= :now AND """
+_IN_ORDER: Final = " ORDER BY q.due_at LIMIT :most {skipping}"
+_SOUND_QUEUES: Final = _QUEUES + "NOT " + _DOUBTFUL + _IN_ORDER
+_DOUBTFUL_QUEUES: Final = _QUEUES + _DOUBTFUL + _IN_ORDER
+_ANY: Final = """
+SELECT EXISTS (SELECT 1 FROM delivery_queue WHERE lane = 0 AND due_at <= :now)
+OR EXISTS (SELECT 1 FROM delivery_queue WHERE lane = 1 AND due_at <= :now)"""
+_LEASE: Final = """
+UPDATE delivery_queue SET lease_until = :until, due_at = :until, holder = :holder
+WHERE (receiver_id, lane) IN (SELECT receiver_id, lane FROM {given} AS g)"""
+_TAKE: Final = """
+UPDATE delivery_item SET attempts = attempts + 1 WHERE id IN (SELECT x.id FROM {given} AS g {joined})
+RETURNING id, receiver_id, lane, message_id, seq, attempts, created_at"""
+_OF_A_QUEUE: Final = """(
+  SELECT i.id FROM delivery_item AS i
+  WHERE i.receiver_id = g.receiver_id AND i.lane = g.lane AND i.state = 'pending' AND i.next_at <= :now
+  ORDER BY i.next_at, i.id LIMIT :most
+)"""
+_TAKE_ON: Final = {
+    "sqlite": _TAKE.replace("{joined}", f"CROSS JOIN delivery_item AS x ON x.id IN {_OF_A_QUEUE}"),
+    "postgresql": _TAKE.replace("{joined}", f"CROSS JOIN LATERAL {_OF_A_QUEUE} AS x"),
+}
+_PROBE: Final = (
+    "UPDATE delivery_receiver SET breaker_until = :until WHERE id IN (SELECT id FROM {given} AS g)"
+)
+_QUEUE: Final = ("receiver_id", "lane")
+
+_END: Final = """
+UPDATE delivery_item AS i SET state = g.state, attempts = i.attempts - g.back, next_at = g.next_at,
+  ended_at = g.ended_at, status = g.status, failure = g.failure
+FROM {given} AS g WHERE i.id = g.item_id AND (
+  i.state = 'pending' AND i.attempts = g.number OR g.state = 'delivered' AND i.state IN ('pending', 'held')
+)"""
+_END_COLUMNS: Final = (
+    "item_id",
+    "number",
+    "state:text",
+    "next_at",
+    "ended_at",
+    "status",
+    "failure:text",
+    "back",
+)
+_ATTEMPT: Final = """
+INSERT INTO delivery_attempt (item_id, receiver_id, number, at, duration_ms, status, failure)
+SELECT g.item_id, g.receiver_id, g.number, g.at, g.duration_ms, g.status, g.failure FROM {given} AS g"""
+_ATTEMPT_COLUMNS: Final = (
+    "item_id", "receiver_id", "number", "at", "duration_ms", "status", "failure:text",
+)  # fmt: skip
+_HEALTH: Final = """
+SELECT id, failures, failing_since, failed_at, succeeded_at, breaker_until, latency_ms
+FROM delivery_receiver WHERE id IN (SELECT id FROM {given} AS g) ORDER BY id {locked}"""
+_SET_HEALTH: Final = """
+UPDATE delivery_receiver AS r SET failures = g.failures, failing_since = g.failing_since, failed_at = g.failed_at,
+  succeeded_at = g.succeeded_at, breaker_until = g.breaker_until, latency_ms = g.latency_ms
+FROM {given} AS g WHERE r.id = g.id"""
+_HEALTH_COLUMNS: Final = (
+    "id", "failures", "failing_since", "failed_at", "succeeded_at", "breaker_until", "latency_ms",
+)  # fmt: skip
+_COUNT: Final = """
+INSERT INTO delivery_minute (minute, delivered, failed) VALUES (:minute, :delivered, :failed)
+ON CONFLICT (minute) DO UPDATE SET delivered = delivery_minute.delivered + excluded.delivered,
+  failed = delivery_minute.failed + excluded.failed"""
+
+
+def anything_due(uow: UnitOfWork) -> bool:
+    """Whether there is a queue to be sent now."""
+    return bool(fetch(uow, _ANY, now=uow.now)[0][0])
+
+
+def due_queues(uow: UnitOfWork, lane: int, most: int, *, doubtful: bool) -> list[DueQueue]:
+    """Up to `most` queues of a lane that are due, those that wait longest first.
+
+    `doubtful` ones belong to receivers that fail or are slow. On PostgreSQL they are locked, those of others left out.
+    """
+    chosen = _DOUBTFUL_QUEUES if doubtful else _SOUND_QUEUES
+    return [DueQueue._make(row) for row in fetch(uow, chosen, lane=lane, most=most, now=uow.now)]
+
+
+def lease(uow: UnitOfWork, queues: Collection[tuple[int, int]], until: int, holder: str) -> None:
+    """Keep others from sending these queues (receiver, lane) until then."""
+    run(uow, _LEASE, _QUEUE, list(queues), until=until, holder=holder)
+
+
+def take(uow: UnitOfWork, queues: Collection[tuple[int, int]], most: int) -> list[TakenItem]:
+    """Up to `most` due items of each queue, their attempt counted. The lease of the queue keeps others from them."""
+    taken = fetch(uow, _TAKE_ON[uow.dialect], _QUEUE, list(queues), most=most, now=uow.now)
+    return sorted((TakenItem._make(row) for row in taken), key=lambda item: item.item_id)
+
+
+def probe(uow: UnitOfWork, receiver_ids: Collection[int], until: int) -> None:
+    """Send nothing more to these until then, or until an end is recorded."""
+    run(uow, _PROBE, ("id",), [(one,) for one in receiver_ids], until=until)
+
+
+def end(uow: UnitOfWork, ends: Sequence[ItemEnd]) -> None:
+    """Write down what becomes of items, unless others have them by now. Accepted is accepted, whoever hears it."""
+    run(uow, _END, _END_COLUMNS, ends)
+
+
+def log(uow: UnitOfWork, attempts: Sequence[MadeAttempt]) -> None:
+    """Write down attempts."""
+    run(uow, _ATTEMPT, _ATTEMPT_COLUMNS, attempts)
+
+
+def healths(uow: UnitOfWork, receiver_ids: Collection[int]) -> dict[int, Health]:
+    """How receivers have been, by id; on PostgreSQL nobody else may say until this transaction ends."""
+    return {
+        row[0]: Health(*row[1:]) for row in fetch(uow, _HEALTH, ("id",), [(one,) for one in receiver_ids])
+    }
+
+
+def set_healths(uow: UnitOfWork, healths: dict[int, Health]) -> None:
+    """Say how receivers are, by id."""
+    rows = [
+        (
+            receiver_id,
+            health.failures,
+            health.failing_since,
+            health.failed_at,
+            health.succeeded_at,
+            health.breaker_until,
+            health.latency_ms,
+        )
+        for receiver_id, health in healths.items()
+    ]
+    run(uow, _SET_HEALTH, _HEALTH_COLUMNS, rows)
+
+
+def count(uow: UnitOfWork, minute: int, delivered: int, failed: int) -> None:
+    """Count attempts of a minute."""
+    run(uow, _COUNT, minute=minute, delivered=delivered, failed=failed)

@@ -1,0 +1,65 @@
+"""Ties: what binds a seat's person to an organisation, declared once for every motion about it."""
+
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from tocsin.errors import Refused
+from tocsin.governance.pages import actors, words
+from tocsin.governance.pages.motion_forms import day, kept_day
+from tocsin.governance.service import motions
+from tocsin.web.console import Form, Sent, page, person, to
+from tocsin.web.people import Person
+from tocsin_schemas.policy import Policy
+
+router: Final = APIRouter(prefix="/console/ties", include_in_schema=False)
+HERE: Final = "/console/ties"
+
+Seatholder = Annotated[Person, Depends(person("motion.recuse"))]
+
+
+class Line(NamedTuple):
+    """A tie: to whom, when it ended, and until when it keeps the seat from voting; neither while it holds."""
+
+    issuer: str
+    ended_at: int | None
+    until: int | None
+
+
+@router.get("")
+def ties(request: Request, who: Seatholder) -> Response:
+    """The ties that the person has declared, and the form for one more."""
+    return _shown(request, who)
+
+
+@router.post("")
+def declare(request: Request, who: Seatholder, sent: Sent) -> Response:
+    """Declare a tie, or that one has ended."""
+    try:
+        ended = day(sent["ended_at"], "ended_at") if sent.get("ended_at") else None
+        motions.declare_tie(actors.chamber(request), actors.seated(who), sent["issuer"].strip(), ended)
+    except Refused as error:
+        return _shown(request, who, sent, error)
+    return to(HERE)
+
+
+def _shown(request: Request, who: Person, sent: Form | None = None, wrong: Refused | None = None) -> Response:
+    found = motions.ties(actors.chamber(request), actors.seated(who))
+    state = actors.board(request)
+    counts = (Policy() if state is None else state.policy).tie
+    parts = {"issuer": "Organisation", "ended_at": "Ended on"}
+    advice = None if wrong is None else words.advice(wrong, parts)
+    return page(
+        request,
+        who,
+        "governance/ties.html",
+        status=200 if advice is None else advice.status,
+        ties=[
+            Line(tie.issuer, tie.ended_at, None if tie.ended_at is None else tie.ended_at + counts)
+            for tie in found
+        ],
+        members=sorted([] if state is None else state.members),
+        counts=counts,
+        ended=kept_day("" if sent is None else sent.get("ended_at", "")),
+        wrong=advice,
+    )

@@ -1,0 +1,1 @@
+"""Webhooks: members' endpoints are told what happened, signed, at least once and within seconds."""

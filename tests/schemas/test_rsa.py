@@ -1,0 +1,58 @@
+"""RSA keys: read whole or not at all, and their signatures verify with somebody else's code."""
+
+import base64
+from functools import cache
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc.jwk import RSAKey
+
+from tocsin_schemas.problems import Refused
+from tocsin_schemas.rsa import RsaKey
+
+
+@cache
+def made() -> RsaKey:
+    return RsaKey.generate()
+
+
+def test_a_key_is_written_and_read() -> None:
+    again = RsaKey.from_jwk(made().jwk())
+    assert again.public == made().public
+    assert again.public.jwk() == made().public.jwk()
+    assert set(again.public.jwk()) == {"kty", "n", "e", "kid", "alg"}
+
+
+def test_another_library_verifies_its_signature_and_finds_its_thumbprint() -> None:
+    message = base64.urlsafe_b64encode(b'{"alg":"RS256"}').rstrip(b"=") + b".e30"
+    token = message + b"." + base64.urlsafe_b64encode(made().sign(message)).rstrip(b"=")
+    key = jwt.PyJWK(made().public.jwk())
+    assert jwt.decode(token, key, algorithms=["RS256"]) == {}
+    assert RSAKey.import_key(dict(made().public.jwk())).thumbprint() == made().public.kid
+
+
+def _small() -> dict[str, Any]:
+    small = rsa.generate_private_key(65537, 1024)
+    return {name: str(value) for name, value in RSAKey.import_key(small).as_dict(private=True).items()}
+
+
+def _broken() -> list[dict[str, Any]]:
+    whole = made().jwk()
+    return [
+        {},
+        {"kty": "RSA"},
+        {name: whole[name] for name in ("kty", "n", "e")},
+        {**whole, "d": "AQAB"},
+        {**whole, "n": 5},
+        {**whole, "kty": "EC"},
+        _small(),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize("place", range(7))
+def test_what_is_no_whole_private_key_is_refused(place: int) -> None:
+    with pytest.raises(Refused, match="not a private JWK of an RS256 key"):
+        RsaKey.from_jwk(_broken()[place])
