@@ -152,7 +152,7 @@ def served(settings: Settings, clock: MovableClock, *, sandbox: bool = False) ->
         chosen = settings.model_copy(update={"issuer": issuer, "sandbox": sandbox})
         keys.ensure(chosen)
         app = create_app(chosen, clock=clock)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         thread = Thread(target=server.run, args=([listening],))
         thread.start()
         try:

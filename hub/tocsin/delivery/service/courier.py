@@ -33,7 +33,7 @@ from tocsin.egress import Egress, Outbound, Unanswered, Why
 
 logger = logging.getLogger(__name__)
 
-IN_HAND: Final = 1024
+IN_HAND: Final = 1536
 URGENT_SHARE: Final = 512
 DOUBTFUL_SHARE: Final = 256
 """Items in hand at most; how many of them are kept for what is urgent; and what fails or is slow gets besides."""
