@@ -225,7 +225,7 @@ def _composed(hub: Hub) -> list[Outbound]:
             )
         )
         claims = [Claim._make((*row, uow.now)) for row in rows]
-        return [one for one in sender.compose(uow, claims) if one is not None]
+        return [make(uow.now) for make in sender.compose(uow, claims) if make is not None]
 
 
 def _run_bare(requests: Sequence[Outbound]) -> None:

@@ -103,7 +103,7 @@ class Server(uvicorn.Server):
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Server(uvicorn.Config(app, log_config=None, log_level="critical", lifespan="auto"))
+        server = Server(uvicorn.Config(app, log_config=None, lifespan="auto"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         assert server.ready.wait(10)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_network
 from typing import Literal
 
 from sqlalchemy import text
 
 from tocsin.db import Database, UnitOfWork
-from tocsin.delivery.service import Claim, Courier, End, NewItem, enqueue, open_receiver
+from tocsin.delivery.service import Claim, Courier, End, Making, NewItem, enqueue, open_receiver
 from tocsin.delivery.store.reading import Item
 from tocsin.egress import Egress, Guard, Outbound
 from tocsin.members import store as members
@@ -35,11 +36,9 @@ class Carrier:
     when_worn: Callable[[UnitOfWork, int], object] = lambda _uow, _id: None
     when_settled: Callable[[UnitOfWork, Sequence[End]], object] = lambda _uow, _ends: None
 
-    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Outbound | None]:
-        return [
-            None
-            if claim.message_id in self.nothing_left
-            else Outbound(
+    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Making | None]:
+        def request(claim: Claim, _now: int) -> Outbound:
+            return Outbound(
                 "POST",
                 self.targets[claim.receiver_id],
                 4096,
@@ -48,7 +47,9 @@ class Carrier:
                 headers={"webhook-id": f"msg_{claim.message_id}"},
                 cut=True,
             )
-            for claim in claims
+
+        return [
+            None if claim.message_id in self.nothing_left else partial(request, claim) for claim in claims
         ]
 
     def settle(self, uow: UnitOfWork, ends: Sequence[End]) -> None:

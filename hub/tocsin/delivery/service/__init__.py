@@ -27,7 +27,7 @@ from tocsin.delivery.service.reading import (
     troubled,
 )
 from tocsin.delivery.service.retention import forget
-from tocsin.delivery.service.sender import Claim, End, Sender, Verdict
+from tocsin.delivery.service.sender import Claim, End, Making, Sender, Verdict
 from tocsin.delivery.store.reading import Attempt, Item
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "End",
     "Item",
     "LaneStanding",
+    "Making",
     "NewItem",
     "Overview",
     "Sender",

@@ -27,9 +27,9 @@ from sqlalchemy.exc import DBAPIError
 
 from tocsin.db import Database
 from tocsin.delivery import rules
-from tocsin.delivery.service.sender import End, Sender
+from tocsin.delivery.service.sender import End, Making, Sender
 from tocsin.delivery.service.turn import Done, Outcome, Parcel, Room, Round, Undone, due, take_turn
-from tocsin.egress import Egress, Outbound, Unanswered, Why
+from tocsin.egress import Egress, Unanswered, Why
 
 logger = logging.getLogger(__name__)
 
@@ -228,18 +228,18 @@ class _Sending:
             if self._run.stopped.is_set():
                 return
             parcel = self._waiting.popleft()
-            if parcel.request is None:
+            if parcel.making is None:
                 self._run.hear(self._share, self._dropped(parcel))
                 continue
             self._begun[parcel.claim.item_id] = parcel
-            await self._send(parcel, parcel.request)
+            await self._send(parcel, parcel.making)
             del self._begun[parcel.claim.item_id]
 
-    async def _send(self, parcel: Parcel, request: Outbound) -> None:
+    async def _send(self, parcel: Parcel, making: Making) -> None:
         begun = time.perf_counter()
         status, failure, asked = None, None, None
         try:
-            answer = await self._run.egress.send(request)
+            answer = await self._run.egress.send(making(self._run.clock()))
         except Unanswered as error:
             failure = error.why
         else:

@@ -1,6 +1,6 @@
 """What the courier asks of a feature whose messages it carries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from tocsin.db import UnitOfWork
@@ -33,6 +33,14 @@ class End(NamedTuple):
     verdict: Verdict
 
 
+Making = Callable[[int], Outbound]
+"""Makes a request at the moment it is sent (Unix seconds), on the loop that sends: signs it, and does nothing else.
+
+Signatures are made there because they are many short calls into a library. Beside a busy loop, a thread that makes them
+waits for the interpreter behind every one.
+"""
+
+
 class Sender(Protocol):
     """A feature's side of delivery, called inside the courier's transactions: no network, nothing that takes long."""
 
@@ -46,8 +54,8 @@ class Sender(Protocol):
         """Statuses that end an item at once."""
         ...
 
-    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Outbound | None]:
-        """The request of each claim, in order; None when there is nothing to send any more."""
+    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Making | None]:
+        """What makes the request of each claim, in order; None when there is nothing to send any more."""
         ...
 
     def settle(self, uow: UnitOfWork, ends: Sequence[End]) -> None:
@@ -59,4 +67,4 @@ class Sender(Protocol):
         ...
 
 
-__all__ = ["Claim", "End", "Kind", "Sender", "Verdict"]
+__all__ = ["Claim", "End", "Kind", "Making", "Sender", "Verdict"]

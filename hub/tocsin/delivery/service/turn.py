@@ -4,7 +4,7 @@
 2. Items get their ends, attempts are logged, receivers' health is folded.
 3. The features are told: how items ended, and which receivers have done nothing but fail for days.
 4. Queues that were sent whole are given back, due when their next item is.
-5. Due queues are leased, their items taken with the attempt counted, and their requests composed.
+5. Due queues are leased, their items taken with the attempt counted, and what their requests say composed.
 """
 
 import random
@@ -15,11 +15,10 @@ from typing import Final, NamedTuple
 
 from tocsin.db import Database, UnitOfWork
 from tocsin.delivery import rules
-from tocsin.delivery.service.sender import Claim, End, Sender
+from tocsin.delivery.service.sender import Claim, End, Making, Sender
 from tocsin.delivery.store import queueing
 from tocsin.delivery.store import sending as store
 from tocsin.delivery.store.tables import LANES
-from tocsin.egress import Outbound
 from tocsin.telemetry import DELIVERIES, DELIVERY_SECONDS
 
 LEASE_SECONDS: Final = 30
@@ -33,10 +32,10 @@ ROUNDS: Final = 3
 
 
 class Parcel(NamedTuple):
-    """A claim with its request, and when its item was queued; None when there is nothing to send any more."""
+    """A claim, what makes its request (None: there is nothing to send any more), and when its item was queued."""
 
     claim: Claim
-    request: Outbound | None
+    making: Making | None
     queued_at: int
 
 

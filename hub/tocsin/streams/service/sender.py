@@ -5,10 +5,11 @@ stream goes on. Any 2xx counts as received; whatever else a receiver says is tri
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal
 
 from tocsin.db import UnitOfWork
-from tocsin.delivery.service import Claim, End
+from tocsin.delivery.service import Claim, End, Making
 from tocsin.egress import Outbound
 from tocsin.streams.service.context import Transmitter, hand_over
 from tocsin.streams.service.managing import CREDENTIAL
@@ -33,8 +34,8 @@ class StreamSender:
     def __init__(self, transmitter: Transmitter) -> None:
         self._transmitter = transmitter
 
-    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Outbound | None]:
-        """The request that carries each token; None for one that is acknowledged, gone, or not to be sent now."""
+    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Making | None]:
+        """What makes the request that carries each token; None for what is received, gone, or not to be sent now."""
         tokens = waiting.at(uow, [claim.message_id for claim in claims])
         streams = store.among(uow, {token.stream_id for token in tokens.values()})
         turn: list[tuple[Stream, Waiting]] = []
@@ -46,7 +47,7 @@ class StreamSender:
             zip((token.id for _, token in turn), render(self._transmitter, uow, turn), strict=True)
         )
         waiting.done(uow, [number for number, unsigned in rendered.items() if unsigned is None])
-        return [self._request(rendered.get(claim.message_id)) for claim in claims]
+        return [self._making(rendered.get(claim.message_id)) for claim in claims]
 
     def settle(self, uow: UnitOfWork, ends: Sequence[End]) -> None:
         """What was received waits no longer; a target that has taken a verification is verified from then on."""
@@ -66,15 +67,18 @@ class StreamSender:
             if stream.status == "enabled":
                 stop(uow, stream, "undeliverable")
 
-    def _request(self, unsigned: Unsigned | None) -> Outbound | None:
+    def _making(self, unsigned: Unsigned | None) -> Making | None:
         if unsigned is None or unsigned.stream.target is None:
             return None
+        return partial(self._request, unsigned, unsigned.stream.target)
+
+    def _request(self, unsigned: Unsigned, target: str, _now: int) -> Outbound:
         stream, authorization = unsigned.stream, None
         if stream.credential is not None:
             authorization = self._transmitter.seal.open(CREDENTIAL, stream.public_id, stream.credential)
         return Outbound(
             "POST",
-            stream.target or "",
+            target,
             ANSWER_BYTES,
             sign(self._transmitter, unsigned),
             MEDIA_TYPE,

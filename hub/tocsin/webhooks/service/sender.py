@@ -8,12 +8,13 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal
 
 from tocsin import outbox
 from tocsin.db import UnitOfWork
 from tocsin.delivery import service as delivery
-from tocsin.delivery.service import Claim, End
+from tocsin.delivery.service import Claim, End, Making
 from tocsin.egress import Outbound
 from tocsin.outbox import Happening
 from tocsin.signals.service.context import Context
@@ -25,7 +26,7 @@ from tocsin.webhooks.store import messages as store
 from tocsin.webhooks.store.messages import Listening, Message
 from tocsin_schemas.endpoints import DisabledReason
 from tocsin_schemas.notifications import numbered
-from tocsin_schemas.webhooks import MAX_BODY_BYTES
+from tocsin_schemas.webhooks import MAX_BODY_BYTES, Signer
 
 MEDIA_TYPE: Final = "application/json"
 ANSWER_BYTES: Final = 4096
@@ -45,8 +46,8 @@ class WebhookSender:
         self._context = context
         self._secrets = secrets
 
-    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Outbound | None]:
-        """The request of each claim; None for what its member may not be told any more, or what nobody has now."""
+    def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Making | None]:
+        """What makes the request of each claim; None for what may not be told any more, or is gone."""
         endpoints = {
             one.receiver_id: one for one in store.listening(uow, {claim.receiver_id for claim in claims})
         }
@@ -75,9 +76,7 @@ class WebhookSender:
         sizes = {claim.item_id: len(message.body) for claim, _, message in filter(None, found)}
         room = {item: MAX_BODY_BYTES - NUMBER_BYTES - sizes[item] for item in wanted}
         records = enclose(self._context, uow, wanted, room) if wanted else {}
-        return [
-            None if one is None else self._request(*one, records.get(one[0].item_id, ())) for one in found
-        ]
+        return [None if one is None else self._making(*one, records.get(one[0].item_id, ())) for one in found]
 
     def settle(self, uow: UnitOfWork, ends: Sequence[End]) -> None:
         """Disable endpoints that say that they are gone."""
@@ -87,10 +86,9 @@ class WebhookSender:
         """Disable endpoints that have done nothing but fail for days."""
         self._disable(uow, receiver_ids, "failing")
 
-    def _request(self, claim: Claim, one: Listening, message: Message, records: Sequence[bytes]) -> Outbound:
+    def _making(self, claim: Claim, one: Listening, message: Message, records: Sequence[bytes]) -> Making:
         body = numbered(message.body, claim.seq, records)
-        headers = self._secrets.signer(one, claim.now).headers(message.public_id, claim.now, body)
-        return Outbound("POST", one.target, ANSWER_BYTES, body, MEDIA_TYPE, headers=headers, cut=True)
+        return partial(_signed, self._secrets.signer(one, claim.now), one.target, message.public_id, body)
 
     def _disable(self, uow: UnitOfWork, receiver_ids: Sequence[int], reason: DisabledReason) -> None:
         for one in store.disable(uow, receiver_ids, reason) if receiver_ids else ():
@@ -104,3 +102,8 @@ class WebhookSender:
                     )
                 ],
             )  # fmt: skip
+
+
+def _signed(signer: Signer, target: str, message_id: str, body: bytes, now: int) -> Outbound:
+    headers = signer.headers(message_id, now, body)
+    return Outbound("POST", target, ANSWER_BYTES, body, MEDIA_TYPE, headers=headers, cut=True)
