@@ -5,10 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Tests run on every core, and one more while others wait; `make test PYTEST_ARGS="-n 0"` runs them one by one. For a
-# part of the suite call pytest itself: the gates want all of it.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST_ARGS ?= -n $(WORKERS) --maxprocesses 5 --dist worksteal
+# Tests run on every core; `make test PYTEST_ARGS="-n 0"` runs them one by one. For a part of the suite call pytest
+# itself: the gates want all of it.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 
 # `make lock UPGRADE=1` moves the pins forward; without it they stay where they are.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
