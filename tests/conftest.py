@@ -9,22 +9,40 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.clock import MovableClock
+from tests.support.compiled import Sharing
 from tests.support.databases import Databases
 from tests.support.hub import ISSUER, Hub, LiveHub, in_own_process, in_process
 from tests.support.postgres import Postgres, running
+from tocsin import db
 from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin_schemas.rsa import RsaKey
 
+pytest_plugins = ["tests.support.measuring"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def rsa_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The RSA key that every hub of a session is given: making one takes a tenth of a second."""
+    """The RSA key that every hub of a session is given.
+
+    Making one takes a tenth of a second; and reading one, whose primes are looked at, more than the rest of a hub's
+    start does, twice. So this one is read once.
+    """
+    key, read = RsaKey.generate(), RsaKey.from_jwk
+    jwk = key.jwk()
     file = tmp_path_factory.mktemp("rsa") / "ssf_rs.jwk"
-    file.write_text(json.dumps(RsaKey.generate().jwk()))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("TOCSIN_SSF_RS_KEY_FILE", str(file))
+    file.write_text(json.dumps(jwk))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOCSIN_SSF_RS_KEY_FILE", str(file))
+        patch.setattr(RsaKey, "from_jwk", lambda given: key if given == jwk else read(given))
         yield file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "create_engine", Sharing())
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +142,5 @@ def working_hub(database_url: str, tmp_path: Path) -> Iterator[LiveHub]:
 
 
 @pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Child processes without coverage: those that are killed cannot write it down, and start slower for it."""
-    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
-        monkeypatch.delenv(name, raising=False)
+def unmeasured() -> None:
+    """The test and its child processes without coverage (tests/support/measuring.py)."""

@@ -1,15 +1,18 @@
 """The door to the database: transactions, snapshots, and the two set-based tools, on both databases."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests.signals.material import Voice, md5, report
 from tests.support.clock import MovableClock
+from tests.support.databases import Databases
 from tests.support.hub import Hub
 from tests.support.invariants import check_hub, dump
+from tocsin import db
 from tocsin.db import Database, table
 from tocsin.ledger.store.tables import EntryRow
 from tocsin.outbox import OutboxRow
@@ -158,3 +161,17 @@ def test_dry_runs_at_once_all_cost_the_cap(hub: Hub) -> None:
     pixel_two = Voice(hub, "frame")
     assert pixel_two.say(report(hub.clock() + DAY), md5(1))["seq"] == 0
     check_hub(hub.database, hub.settings)
+
+
+def test_who_waits_for_the_write_lock_in_vain_is_told_so(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "SQLITE_BUSY_MS", 10)
+    with databases.migrated("sqlite", tmp_path) as url:
+        first, second = Database(url), Database(url)
+        with first.transaction(), pytest.raises(OperationalError), second.transaction():
+            raise AssertionError
+        with second.transaction() as uow:
+            assert uow.conn.execute(text("SELECT 1")).scalar_one() == 1
+        first.dispose()
+        second.dispose()

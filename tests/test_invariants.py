@@ -86,6 +86,7 @@ def storied(hub: Hub) -> Hub:
     return hub
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_every_damage_is_found(storied: Hub) -> None:
     hub = storied
     assert check_hub(hub.database, hub.settings) == 6

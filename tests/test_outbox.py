@@ -1,10 +1,11 @@
 """The outbox: every reader takes every row once, in the transaction that makes something of it."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.support.clock import MovableClock
 from tests.support.invariants import dump
@@ -75,13 +76,63 @@ def test_each_reader_takes_every_row_once_and_in_order(database: Database) -> No
         assert take(database, reader) == []
 
 
-def test_what_is_urgent_can_be_taken_first(database: Database) -> None:
+@pytest.mark.parametrize("reader", READERS)
+def test_what_is_urgent_is_taken_first(database: Database, reader: outbox.Reader) -> None:
     urgent = Happening("indicator.corroborated", 1, 7, 7)
     publish(database, *map(happening, range(3)), urgent, happening(8))
+    assert [what.first for what in take(database, reader, 3)] == [7, 0, 1]
+    assert [what.first for what in take(database, reader)] == [2, 8]
+
+
+def test_what_streams_put_back_is_taken_again_from_where_they_were(
+    database: Database, clock: MovableClock
+) -> None:
+    publish(database, *(Happening("signal.recorded", 1, first, first + 9) for first in (0, 10, 20)))
+    take(database, "webhooks")
+    # Old enough to go once everybody has taken it: what is put back must not.
+    clock.advance(outbox.KEPT_SECONDS + 1)
     with database.transaction() as uow:
-        taken = outbox.take(uow, "webhooks", 3, urgent_first=True)
-    assert [event.what.first for event in taken] == [7, 0, 1]
-    assert [what.first for what in take(database, "streams")] == [0, 1, 2, 7, 8]
+        events = outbox.take(uow, "streams", 10)
+        outbox.put_back(uow, events[1:], 15)
+    with database.transaction() as uow:
+        again = outbox.take(uow, "streams", 10)
+    assert [(event.what.first, event.at) for event in again] == [(10, 15), (20, None)]
+    assert [event.what for event in again] == [event.what for event in events[1:]]
+
+
+def test_two_readers_lock_in_one_order(database: Database, second: Database) -> None:
+    """Each waits for a row that a third holds; whoever gets it must not wait for one that the other holds."""
+    if database.dialect == "sqlite":
+        pytest.skip("one transaction writes at a time")
+    publish(database, happening(1), Happening("indicator.corroborated", 1, 2, 2))
+    taken: dict[str, int] = {}
+
+    def read(on: Database, reader: outbox.Reader) -> None:
+        taken[reader] = len(take(on, reader))
+
+    threads = [
+        threading.Thread(target=read, args=(on, reader))
+        for on, reader in ((database, READERS[0]), (second, READERS[1]))
+    ]
+    with database.transaction() as uow:
+        uow.conn.execute(text("SELECT id FROM outbox_event WHERE lane = 0 FOR UPDATE"))
+        for waiting, thread in enumerate(threads, 1):
+            thread.start()
+            _until_wait(second, waiting)
+    for thread in threads:
+        thread.join(10)
+    assert taken == dict.fromkeys(READERS, 2)
+
+
+def _until_wait(database: Database, locks: int) -> None:
+    """Until so many transactions wait for another one."""
+    asked = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')")
+    for _ in range(1000):
+        with database.snapshot() as uow:
+            if int(uow.conn.execute(asked).scalar_one()) >= locks:
+                return
+        time.sleep(0.005)
+    raise AssertionError
 
 
 def test_what_a_reader_takes_and_does_not_finish_with_waits_for_the_next_time(database: Database) -> None:
@@ -119,7 +170,11 @@ def test_rows_go_a_day_after_everybody_has_taken_them(database: Database, clock:
     # The first goes; the second waits for the other reader however old it is.
     assert [row[3] for row in dump(database)["outbox_event"]] == [2, 3]
     take(database, "streams")
-    assert [row[3] for row in dump(database)["outbox_event"]] == [3]
+    # What was just taken stays: whoever took it may put it back.
+    assert [row[3] for row in dump(database)["outbox_event"]] == [2, 3]
+    publish(database, happening(4))
+    take(database, "streams")
+    assert [row[3] for row in dump(database)["outbox_event"]] == [3, 4]
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ from tocsin.governance import pages as governance_pages
 from tocsin.governance import routes as governance_routes
 from tocsin.governance.service import startup as governance
 from tocsin.governance.service.context import open_chamber
-from tocsin.governance.service.seating import seats
+from tocsin.governance.service.seating import named, seats
 from tocsin.jobs.carrying import open_courier
 from tocsin.jobs.service import Means
 from tocsin.ledger import pages as ledger_pages
@@ -62,14 +62,19 @@ from tocsin.signals.service.simulate import simulate
 from tocsin.streams import pages as streams_pages
 from tocsin.streams import routes as streams_routes
 from tocsin.streams.service.context import open_transmitter
+from tocsin.streams.service.stopping import allow as allow_stream
+from tocsin.streams.service.stopping import stop as stop_stream
 from tocsin.streams.watch import StreamWatch
 from tocsin.web import health, html, problems
 from tocsin.web.middleware import Edge
 from tocsin.web.openapi import Documented
+from tocsin.web.routing import together
 from tocsin.webhooks import pages as webhooks_pages
 from tocsin.webhooks import routes as webhooks_routes
 from tocsin.webhooks.service import open_webhooks
 from tocsin.webhooks.service.endpoints import stopped
+from tocsin.webhooks.service.stopping import allow as allow_endpoint
+from tocsin.webhooks.service.stopping import stop as stop_endpoint
 from tocsin.witnessing import routes as witnessing_routes
 from tocsin.witnessing.service import open_witness
 
@@ -114,16 +119,17 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     ingest = IngestPool(settings, context)
     egress = open_egress(settings)
     transmitter = open_transmitter(context, hub_keys, egress)
-    webhooks = open_webhooks(database, context.members, egress, hub_keys.delivery)
+    webhooks = open_webhooks(database, context.members, egress, hub_keys)
     courier = open_courier(context, webhooks, transmitter)
     oauth = OAuth(Access(database, settings.issuer), settings.issuer, hub_keys.token)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            await to_thread.run_sync(members_service.hub_keys.demand_fit, database, hub_keys)
             await to_thread.run_sync(ledger_service.start, ledger)
             await to_thread.run_sync(governance.start, context.board, ledger)
+            # Only now: rows that were changed by another hand have been put right.
+            await to_thread.run_sync(members_service.hub_keys.demand_fit, database, hub_keys)
         except Misconfigured:
             database.dispose()
             raise
@@ -156,8 +162,12 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         database=database,
         members=context.members,
         oauth=oauth,
-        accounts=open_accounts(settings, database, hub_keys, seats=seats(chamber)),
+        accounts=open_accounts(settings, database, hub_keys, seats=seats(chamber), named=named(chamber)),
         notices=(webhooks_pages.notices, streams_pages.notices),
+        stopping={
+            "ep_": delivery_pages.Acts(stop_endpoint, allow_endpoint),
+            "st_": delivery_pages.Acts(stop_stream, allow_stream),
+        },
         chamber=chamber,
         egress=egress,
         authenticate=oauth.authenticate,
@@ -192,22 +202,24 @@ def _answer(app: FastAPI, settings: Settings) -> None:
     """Have it answer: every route, and every refusal."""
     problems.install(app)
     app.add_middleware(Edge, https=settings.issuer.startswith("https:"))
-    for router in (
-        health.router,
-        members_routes.router,
-        governance_routes.router,
-        signals_routes.router,
-        webhooks_routes.router,
-        streams_routes.router,
-        signals_pages.router,
-        ledger_routes.router,
-        ledger_pages.router,
-        html.router,
-        accounts_pages.router,
-        governance_pages.router,
-        delivery_pages.router,
-        webhooks_pages.router,
-        streams_pages.router,
-        witnessing_routes.router,
-    ):
-        app.include_router(router)
+    app.router.routes.extend(
+        together(
+            # What members ask all day comes first.
+            signals_routes.router,
+            members_routes.router,
+            streams_routes.router,
+            webhooks_routes.router,
+            ledger_routes.router,
+            health.router,
+            governance_routes.router,
+            witnessing_routes.router,
+            html.router,
+            signals_pages.router,
+            ledger_pages.router,
+            accounts_pages.router,
+            governance_pages.router,
+            delivery_pages.router,
+            webhooks_pages.router,
+            streams_pages.router,
+        ).routes
+    )

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     """Private JWK (Ed25519) from which the secrets of every webhook endpoint are derived; likewise."""
     delivery_key_file: Path | None = None
     """A file that holds it instead."""
+    delivery_before_key: SecretStr | None = None
+    """The private JWK that was the delivery key before, while both hold; only where that one is given here too."""
+    delivery_before_key_file: Path | None = None
+    """A file that holds it instead."""
     ssf_es_key: SecretStr | None = None
     """Private JWK (P-256) that signs the events of Shared Signals streams with ES256; likewise."""
     ssf_es_key_file: Path | None = None
@@ -135,6 +139,7 @@ class Settings(BaseSettings):
             "witness_pq_key",
             "console_key",
             "delivery_key",
+            "delivery_before_key",
             "ssf_es_key",
             "ssf_rs_key",
             "oidc_client_secret",

@@ -33,7 +33,8 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 
@@ -43,6 +44,8 @@ Clock = Callable[[], int]
 SQLITE_BUSY_MS: Final = 30_000
 SQLITE_CACHE_KIB: Final = 262_144
 SQLITE_WAL_PAGES: Final = 16_000
+SQLITE_BEGIN: Final = "tocsin_begin"
+"""The execution option that says how a transaction begins; `BEGIN` without it."""
 
 
 WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
@@ -131,6 +134,7 @@ class Database:
         self._turn = turn or nullcontext()
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
+        self._reading = _reading(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[UnitOfWork]:
@@ -141,25 +145,15 @@ class Database:
         """
         if self.read_only:
             raise Refused("unavailable", "", "the hub is read-only")
-        begin = {"tocsin_begin": "BEGIN IMMEDIATE"}
+        begin = {SQLITE_BEGIN: "BEGIN IMMEDIATE"}
         with self._turn, self.engine.connect().execution_options(**begin) as conn, conn.begin():
             yield UnitOfWork(conn, self.clock())
 
     @contextmanager
     def snapshot(self) -> Iterator[UnitOfWork]:
         """One state of the database to read from; a write fails."""
-        options: dict[str, Any] = {"tocsin_begin": "BEGIN"}
-        if self.dialect == "postgresql":
-            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self.engine.connect().execution_options(**options) as conn, conn.begin():
-            if self.dialect == "postgresql":
-                yield UnitOfWork(conn, self.clock())
-                return
-            conn.exec_driver_sql("PRAGMA query_only = ON")
-            try:
-                yield UnitOfWork(conn, self.clock())
-            finally:
-                conn.exec_driver_sql("PRAGMA query_only = OFF")
+        with self._reading.connect() as conn, conn.begin():
+            yield UnitOfWork(conn, self.clock())
 
     def settle(self, *, rewrite: bool = False) -> None:
         """On SQLite, leave what was erased in no file; on PostgreSQL its vacuum does that, and this does nothing.
@@ -178,6 +172,7 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        self._reading.dispose()
 
 
 def table(row: type[SQLModel]) -> Table:
@@ -197,7 +192,20 @@ def _engine(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         return create_engine(parsed, pool_size=16, pool_pre_ping=True, hide_parameters=True)
-    engine = create_engine(parsed, connect_args={"check_same_thread": False}, hide_parameters=True)
+    return _sqlite_engine(parsed)
+
+
+def _reading(engine: Engine) -> Engine:
+    """What snapshots come from: on PostgreSQL the same connections, on SQLite others, which cannot write."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    reading = _sqlite_engine(engine.url)
+    event.listen(reading, "connect", _sqlite_cannot_write)
+    return reading
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
@@ -219,5 +227,16 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _sqlite_cannot_write(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
 def _sqlite_begin(conn: Connection) -> None:
-    conn.exec_driver_sql(str(conn.get_execution_options().get("tocsin_begin", "BEGIN")))
+    # Past SQLAlchemy, whose own part of such a statement is ten times SQLite's.
+    driver: Any = conn.connection.dbapi_connection
+    begin = conn.get_execution_options().get(SQLITE_BEGIN, "BEGIN")
+    try:
+        driver.execute(begin)
+    except sqlite3.OperationalError as error:
+        # As SQLAlchemy would say it: whoever waits for the lock in vain is told so, or tries again.
+        raise OperationalError(begin, None, error, hide_parameters=True) from error

@@ -2,6 +2,9 @@
 
 They are private JWK files in `keys/` of the data directory (files 0600, directory 0700), or given by the operator
 through the settings. A file that others may read is refused: its key must be taken for known.
+
+A key that is changed goes at once, its private half with it: what it signed is verified with the public one. From the
+`delivery` key others are derived, which go on while both hold: the one before is kept until it is needed no more.
 """
 
 import json
@@ -14,12 +17,15 @@ from typing import Any, Final, Literal
 from tocsin.config import Settings
 from tocsin.errors import Misconfigured, Refused
 from tocsin_schemas.akp import AkpKey
+from tocsin_schemas.hub_acts import HubSigning
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.rsa import RsaKey
 from tocsin_schemas.vocabulary import HubKeyName
 
 DIRECTORY: Final = "keys"
 _NEXT: Final = "{}.next"
+DELIVERY: Final = "delivery"
+DELIVERY_BEFORE: Final = "delivery_before"
 _OTHERS: Final = 0o077
 Alg = Literal["ES256", "Ed25519", "ML-DSA-44", "RS256"]
 KEYS: Final[Mapping[str, Alg]] = {
@@ -41,12 +47,22 @@ _KINDS: Final[Mapping[str, type[Key]]] = {"ML-DSA-44": AkpKey, "RS256": RsaKey}
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """The delivery key before the one in force. `file` is where the hub itself keeps it; None when it was given."""
+
+    key: SigningKey
+    file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class HubKeys:
     """`token` signs access tokens and stands in the JWKS, `events` the hub's own events, `log` its checkpoints.
 
     `witness` and `witness_pq` cosign the checkpoints of other logs. `console` and `delivery` sign nothing: the secrets
     of the console, and those shared with endpoints, are derived from them. `ssf_es` and `ssf_rs` sign the events of
     Shared Signals streams. No key does two of these.
+
+    `delivery_before` is there from a change of the delivery key until nothing needs the one before any more.
     """
 
     token: SigningKey
@@ -58,6 +74,7 @@ class HubKeys:
     delivery: SigningKey
     ssf_es: SigningKey
     ssf_rs: RsaKey
+    delivery_before: Before | None = None
 
 
 def load(settings: Settings) -> HubKeys:
@@ -70,7 +87,7 @@ def load(settings: Settings) -> HubKeys:
     for name, alg in KEYS.items():
         given = _given(settings, name)
         found[name] = _read(_stored(settings, name) if given is None else given, alg, name)
-    return HubKeys(**found)
+    return HubKeys(**found, delivery_before=_before(settings, found[DELIVERY]))
 
 
 def ensure(settings: Settings) -> HubKeys:
@@ -85,7 +102,7 @@ def ensure(settings: Settings) -> HubKeys:
     return load(settings)
 
 
-def coming(settings: Settings, name: HubKeyName, given: str | None = None) -> SigningKey:
+def coming(settings: Settings, name: HubKeyName, given: str | None = None) -> HubSigning:
     """The key that is to take the place of another: the one `given` as a private JWK, or one made and kept beside it.
 
     Asked for again it is the same, until `adopt` puts it in place: a change that was interrupted goes on.
@@ -97,20 +114,48 @@ def coming(settings: Settings, name: HubKeyName, given: str | None = None) -> Si
         _make(settings, _NEXT.format(name), KEYS[name])
         given = _stored(settings, _NEXT.format(name))
     key = _read(given, KEYS[name], name)
-    assert isinstance(key, SigningKey)  # noqa: S101  # KEYS says so for both names
+    assert not isinstance(key, AkpKey)  # noqa: S101  # KEYS says so for each of these names
     return key
 
 
 def adopt(settings: Settings, name: HubKeyName) -> None:
-    """Put the key that `coming` made in the place of the old one, whose private half is gone then."""
-    new, old = _path(settings, _NEXT.format(name)), _path(settings, name)
+    """Put the key that `coming` made in the place of the old one, whose private half is gone then.
+
+    An old delivery key is laid beside it, until `let_go`.
+    """
+    new, old, kept = (_path(settings, each) for each in (_NEXT.format(name), name, DELIVERY_BEFORE))
     if new.exists():
+        if name == DELIVERY and not kept.exists():
+            kept.hardlink_to(old)
+            _settle(old.parent)
         new.replace(old)
-        folder = os.open(old.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _settle(old.parent)
+
+
+def let_go(before: Before) -> None:
+    """Delete the delivery key before the one in force, where the hub itself keeps it."""
+    if before.file is not None:
+        before.file.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """Have the names in a folder outlast a loss of power."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _before(settings: Settings, delivery: SigningKey) -> Before | None:
+    given, file = _given(settings, DELIVERY_BEFORE), _path(settings, DELIVERY_BEFORE)
+    if given is None and not file.exists():
+        return None
+    text = _stored(settings, DELIVERY_BEFORE) if given is None else given
+    key = _read(text, KEYS[DELIVERY], DELIVERY_BEFORE)
+    assert isinstance(key, SigningKey)  # noqa: S101  # KEYS says so
+    # A change that was interrupted has laid the old key beside itself.
+    return None if key.public == delivery.public else Before(key, file if given is None else None)
 
 
 def _given(settings: Settings, name: str) -> str | None:

@@ -70,15 +70,22 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A happening that a reader has taken, with the row's id and when it was caused (Unix seconds)."""
+    """A happening that a reader has taken, with the row's id and when it was caused (Unix seconds).
+
+    `at` is the log index from which on it is to be told, where a part was told before.
+    """
 
     id: int
     caused_at: int
     what: Happening
+    at: int | None = None
 
 
 class OutboxRow(SQLModel, table=True):
-    """One happening, and who has taken it. `labels` and `free_labels` are JSON lists of labels, sorted."""
+    """One happening, and who has taken it. `labels` and `free_labels` are JSON lists of labels, sorted.
+
+    A row that streams have taken a part of goes on for them at log index `streams_at`.
+    """
 
     __tablename__ = "outbox_event"
     __table_args__ = (
@@ -95,6 +102,7 @@ class OutboxRow(SQLModel, table=True):
         ),
         Index(
             "outbox_streams",
+            "lane",
             "id",
             postgresql_where=text("NOT streams"),
             sqlite_where=text("NOT streams"),
@@ -127,6 +135,7 @@ class OutboxRow(SQLModel, table=True):
     lane: int = Field(sa_column=Column(SmallInteger(), nullable=False))
     webhooks: bool = Field(sa_column=Column(Boolean(), nullable=False))
     streams: bool = Field(sa_column=Column(Boolean(), nullable=False))
+    streams_at: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     created_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
 
 
@@ -160,22 +169,36 @@ def waiting(uow: UnitOfWork, reader: Reader) -> bool:
     return bool(uow.conn.execute(select(exists().where(~_outbox.c[reader]))).scalar())
 
 
-def take(uow: UnitOfWork, reader: Reader, limit: int, *, urgent_first: bool = False) -> Sequence[Event]:
-    """The next `limit` rows for this reader, in the order they were written; marked as taken in this transaction.
+def take(uow: UnitOfWork, reader: Reader, limit: int) -> Sequence[Event]:
+    """The next `limit` rows for this reader; marked as taken in this transaction.
 
-    With `urgent_first`, those of the urgent lane come before the others, so that no backlog keeps them.
+    Those of the urgent lane come before the others, so that no backlog keeps them; in each lane as they were written.
+    All readers take, and lock, in this one order: two at once do not wait for each other.
 
     Another process that takes for the same reader waits for this transaction and then finds them taken.
     """
     c = _outbox.c
-    order = (c.lane, c.id) if urgent_first else (c.id,)
-    chosen = _outbox.select().where(~c[reader]).order_by(*order).limit(limit).with_for_update()
+    chosen = _outbox.select().where(~c[reader]).order_by(c.lane, c.id).limit(limit).with_for_update()
     rows = uow.conn.execute(chosen).all()
     if rows:
+        # Before they are marked: what is put back must still be there.
+        uow.conn.execute(_outbox.delete().where(c.webhooks, c.streams, c.created_at < uow.now - KEPT_SECONDS))
         mark = _outbox.update().where(uow.among(c.id, [row.id for row in rows]))
         uow.conn.execute(mark.values({reader: True}))
-        uow.conn.execute(_outbox.delete().where(c.webhooks, c.streams, c.created_at < uow.now - KEPT_SECONDS))
-    return [Event(row.id, row.created_at, _read(row)) for row in rows]
+    return [Event(row.id, row.created_at, _read(row), row.streams_at) for row in rows]
+
+
+def put_back(uow: UnitOfWork, events: Collection[Event], at: int | None = None) -> None:
+    """Leave rows to streams that were taken in this transaction; the first is told up to log index `at`, if given.
+
+    They are taken again before whatever was written behind them in their lane.
+    """
+    c = _outbox.c
+    if events:
+        ids = [event.id for event in events]
+        uow.conn.execute(_outbox.update().where(uow.among(c.id, ids)).values(streams=False))
+        if at is not None:
+            uow.conn.execute(_outbox.update().where(c.id == ids[0]).values(streams_at=at))
 
 
 def _read(row: Any) -> Happening:

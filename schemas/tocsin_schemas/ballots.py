@@ -1,39 +1,36 @@
-"""Verifying a ballot: who is asked, who is recused, whose signatures hold, and what the count is. Pure.
+"""Verifying a ballot: whose signatures hold, when it was open, and what is recorded of it. Pure.
 
-`verify_ballots` is the list of steps. What a decision then does is the business of `tocsin_schemas.effects`.
+`verify_ballots` is the list of steps; `tocsin_schemas.electorate` says who is asked, and counts. What a decision then
+does is the business of `tocsin_schemas.effects`. Where trust.md is silent:
 
-Where trust.md is silent:
-
-- A sponsor is recused from decisions about who it sponsored for as long as any other tie counts.
-- A seat whose organisation falls under a suspension during the vote is recused from then on; its vote stands if it was
-  cast before.
-- A claimed recusal (a complaint, a tie, a word) cannot be computed. It stands in the decision that every vote signs,
-  and in public: who is recused without reason is named, and can contradict.
 - A ballot closes at the end of its window, or before when everybody eligible has voted: an early close cuts nobody
-  off. It is recorded within seven days of its end: nobody keeps a decision in a drawer.
+  off. One that the board cannot decide, whoever votes, closes as it opens, and is the panel's.
+- It is recorded within seven days of its end: nobody keeps a decision in a drawer.
 - After the roster's expiry, and for a seat after its term, only the next roster can be voted on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from tocsin_schemas.ballot_signatures import check_signature
-from tocsin_schemas.board import Absence, BoardState, Opening
-from tocsin_schemas.decisions import (
-    Admit,
-    Appeal,
-    Ballot,
-    Decision,
-    Params,
-    Recusal,
-    SetRoster,
-    decision_digest,
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.decisions import Ballot, Decision, decision_digest
+from tocsin_schemas.electorate import (
+    asked,
+    barred_in,
+    beyond_the_board,
+    count,
+    opened_on,
+    recusals_at_close,
+    recusals_at_opening,
+    rosters_asked,
+    standing_ballots,
 )
 from tocsin_schemas.governance import DecisionBody
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.roster import Credential, Roster, Seat
-from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName, Tally, tally, voices
+from tocsin_schemas.roster import Credential, Seat
+from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName, Tally, voices
 from tocsin_schemas.vocabulary import Choice, DecisionType, RecusalReason
 
 AT_ONCE_SECONDS: Final = DAY
@@ -43,8 +40,6 @@ PANEL_WITHIN: Final = 30 * DAY
 """How long after the board could not decide its panel may begin to."""
 COMPUTED: Final[frozenset[RecusalReason]] = frozenset({"control_group", "sponsor", "suspended"})
 """Recusals that follow from the chain; the others are claims, made before the ballot opens."""
-
-_WORST: Final[tuple[Result, ...]] = ("fails", "inquorate", "panel", "passes")
 
 
 class Verifier(Protocol):
@@ -61,114 +56,14 @@ class Verifier(Protocol):
 
 
 class Count(NamedTuple):
-    """A verified ballot: the outcome, the count (for a new roster: the old one's, then its own), who voted."""
+    """A verified ballot: the outcome, the count (for a new roster: the old one's, then its own), who voted: their
+    handles, and the thumbprints of all their keys.
+    """
 
     result: Result
     tallies: tuple[Tally, ...]
     voted: frozenset[str]
-
-
-def asked(state: BoardState, decision: Decision, roster: Roster | None = None) -> tuple[Seat, ...]:
-    """The seats that a decision asks, recused ones among them: seated, in their term, and meant by its rule."""
-    on = roster or state.roster
-    if decision.threshold == "panel":
-        seats = [*on.panel, *(seat for seat in on.seats if seat.seat_class == "independent")]
-        if isinstance(decision.params, Appeal):
-            outcome = state.decisions.get(decision.params.of)
-            voted = outcome.voted if outcome is not None else frozenset()
-            seats = [seat for seat in seats if seat.handle not in voted]
-    else:
-        seats = [seat for seat in on.seats if seat.duty or decision.threshold != "duty"]
-    lasting = decision.type == "roster.set"
-    return tuple(
-        seat for seat in seats if seat.seated and (lasting or not seat.term_over(decision.issued_at))
-    )
-
-
-def recusals_at_opening(
-    state: BoardState,
-    kind: DecisionType,
-    subject: str,
-    params: Params,
-    at: int,
-    record: int | None = None,
-) -> tuple[Recusal, ...]:
-    """Every seat recused by the chain's own facts when a ballot opens at `at`; the first reason that holds is given.
-
-    `record` is the number of the newest record then; left out, the newest there is.
-    """
-    newest = state.size - 1 if record is None else record
-    group, sponsors = _parties(state, kind, subject, params, at)
-    sponsoring = {state.members[issuer].control_group for issuer in sponsors if issuer in state.members}
-    found: list[Recusal] = []
-    for seat in (*state.roster.seats, *state.roster.panel):
-        absent = _absence(state, seat)
-        if seat.issuer is None:
-            continue
-        if seat.issuer == subject or (group is not None and seat.control_group == group):
-            found.append(Recusal(seat=seat.seat, reason="control_group"))
-        elif seat.issuer in sponsors or seat.control_group in sponsoring:
-            found.append(Recusal(seat=seat.seat, reason="sponsor"))
-        elif absent is not None and absent.after(newest):
-            found.append(Recusal(seat=seat.seat, reason="suspended"))
-    return tuple(found)
-
-
-def standing_ballots(state: BoardState, ballots: Iterable[Ballot]) -> tuple[Ballot, ...]:
-    """The ballots that still stand: not those of a seat that was vacant when they were cast."""
-    absences = {seat.seat: _absence(state, seat) for seat in (*state.roster.seats, *state.roster.panel)}
-    return tuple(
-        ballot
-        for ballot in ballots
-        if (absent := absences.get(ballot.seat)) is None or not absent.at(ballot.cast_at)
-    )
-
-
-def recusals_at_close(
-    state: BoardState, decision: Decision, ballots: Iterable[Ballot]
-) -> tuple[Recusal, ...]:
-    """The decision's own recusals, and the seats that have fallen vacant since without a vote that stands."""
-    settled = {recusal.seat for recusal in decision.recused}
-    settled |= {ballot.seat for ballot in standing_ballots(state, ballots)}
-    later = [
-        Recusal(seat=seat.seat, reason="suspended")
-        for seat in (*state.roster.seats, *state.roster.panel)
-        if seat.seat not in settled and (absent := _absence(state, seat)) is not None and absent.until is None
-    ]
-    return (*decision.recused, *later)
-
-
-def count(
-    state: BoardState,
-    decision: Decision,
-    recused: Iterable[Recusal],
-    choices: Sequence[Mapping[str, Choice]],
-) -> tuple[Result, tuple[Tally, ...]]:
-    """Count seat-to-choice, one mapping for each roster that is asked (`rosters_asked`)."""
-    barred = {recusal.seat for recusal in recused}
-    least = _opening(state, decision).quorum
-    tallies = tuple(
-        tally(
-            decision.threshold,
-            [seat.voter() for seat in asked(state, decision, roster)],
-            barred,
-            said,
-            least,
-        )
-        for roster, said in zip(rosters_asked(state, decision), choices, strict=True)
-    )
-    result = min((found.result for found in tallies), key=_WORST.index)
-    if decision.type == "roster.set" and result == "panel":
-        # A panel stands in for a board; it does not choose the next one.
-        result = "inquorate"
-    return result, tallies
-
-
-def rosters_asked(state: BoardState, decision: Decision) -> tuple[Roster, ...]:
-    """The roster in force; for a new roster both, each with its own votes (the rule of TUF)."""
-    if isinstance(decision.params, SetRoster):
-        return state.roster, decision.params.roster
-    return (state.roster,)
+    keys: frozenset[str]
 
 
 def verify_ballots(state: BoardState, body: DecisionBody, at: int, verify: Verifier) -> Count:
@@ -193,52 +88,46 @@ def verify_ballots(state: BoardState, body: DecisionBody, at: int, verify: Verif
     rosters = rosters_asked(state, decision)
     choices: tuple[dict[str, Choice], ...] = tuple({} for _ in rosters)
     voted: set[str] = set()
-    barred = {recusal.seat for recusal in body.recusals}
+    keys: set[str] = set()
+    barred = [barred_in(state, roster, body.recusals) for roster in rosters]
     for ballot in body.ballots:
         seats = [
             next((s for s in asked(state, decision, roster) if s.seat == ballot.seat), None)
             for roster in rosters
         ]
-        _check_seat(ballot, seats, barred, decision, at)
-        if not standing_ballots(state, [ballot]):
-            raise Refused("ballot-recused", "ballot.cast_at", "cast while the seat was vacant")
-        holding = [_credential(seat, ballot.credential) for seat in seats]
+        _check_seat(ballot, seats, decision, at)
+        if not standing_ballots(state, decision, [ballot]):
+            raise Refused("ballot-recused", "ballot.cast_at", "cast while the seat had no vote")
+        holding = [None if seat is None else seat.credential(ballot.credential) for seat in seats]
         credential = next((found for found in holding if found is not None), None)
         if credential is None:
             raise Refused("ballot-credential-unknown", "ballot.credential", "the seat has no such key")
+        if all(ballot.seat in out for out, key in zip(barred, holding, strict=True) if key is not None):
+            raise Refused("ballot-recused", "ballot.seat", "the seat is recused")
         for said, found in zip(choices, holding, strict=True):
             if found is not None:
                 if ballot.seat in said:
                     raise Refused("ballot-duplicate", "ballot.seat", "the seat has voted already")
                 said[ballot.seat] = ballot.choice
         check_signature(state, ballot, credential, digest, verify.assertion)
-        voted |= {
-            seat.handle
-            for seat, found in zip(seats, holding, strict=True)
-            if seat is not None and found is not None and seat.handle is not None
-        }
-    # 6. It is closed: its time is over, or everybody has voted.
+        for seat, found in zip(seats, holding, strict=True):
+            if seat is not None and found is not None and seat.handle is not None:
+                voted.add(seat.handle)
+                keys |= seat.keys
+    # 6. It is closed: its time is over, everybody has voted, or the board could not decide it anyway.
     _check_closed(state, decision, barred, choices, at)
     # 7. The count.
     result, tallies = count(state, decision, body.recusals, choices)
     if result != body.result:
         raise Refused("result-mismatch", "result", "not what the ballots say")
-    return Count(result, tallies, frozenset(voted))
-
-
-def _opening(state: BoardState, decision: Decision) -> Opening:
-    """What is remembered of the record that the decision's ballot opened on."""
-    found = state.digests.get(bytes.fromhex(decision.prev))
-    if found is None:
-        raise Refused("decision-prev-unknown", "decision.prev", "not the digest of a record of this chain")
-    return found
+    return Count(result, tallies, frozenset(voted), frozenset(keys))
 
 
 def _check_place(state: BoardState, decision: Decision, at: int) -> None:
     if decision.seq in state.decisions:
         raise Refused("decision-repeated", "decision.seq", "a decision of that number is recorded already")
-    opened_on = _opening(state, decision)
-    if not opened_on.at <= decision.issued_at <= at:
+    start = opened_on(state, decision)
+    if not start.at <= decision.issued_at <= at:
         raise Refused(
             "decision-window", "decision.issued_at", "opened before what it follows, or in the future"
         )
@@ -273,7 +162,7 @@ def _last_moment(state: BoardState, kind: DecisionType, subject: str) -> int | N
     member = state.members.get(subject)
     if kind != "member.suspend" or member is None or member.state != "emergency_suspended":
         return None
-    return member.since + state.policy.emergency
+    return member.emergency_until
 
 
 def _check_window(state: BoardState, decision: Decision, at: int) -> None:
@@ -285,7 +174,7 @@ def _check_window(state: BoardState, decision: Decision, at: int) -> None:
     elif last is not None:
         fits = opened < ends <= last
     else:
-        fits = ends == opened + _opening(state, decision).voting
+        fits = ends == opened + opened_on(state, decision).voting
     if not fits:
         raise Refused("decision-window", "decision.expires_at", "not the time that such a ballot has")
     if at > ends + (0 if at_once else RECORD_WITHIN):
@@ -298,11 +187,11 @@ def _check_recusals(state: BoardState, decision: Decision) -> None:
         raise Refused(
             "recusal-mismatch", "decision.recused", "a seat stands twice, or there is none of that name"
         )
-    opened_on = _opening(state, decision).record
+    newest = opened_on(state, decision).record
     computed = {
         recusal.seat: recusal.reason
         for recusal in recusals_at_opening(
-            state, decision.type, decision.subject, decision.params, decision.issued_at, opened_on
+            state, decision.type, decision.subject, decision.params, decision.issued_at, newest
         )
     }
     if computed.keys() - stated.keys():
@@ -311,13 +200,9 @@ def _check_recusals(state: BoardState, decision: Decision) -> None:
         raise Refused("recusal-mismatch", "decision.recused", "the chain knows of no such reason")
 
 
-def _check_seat(
-    ballot: Ballot, seats: Sequence[Seat | None], barred: set[str], decision: Decision, at: int
-) -> None:
+def _check_seat(ballot: Ballot, seats: Sequence[Seat | None], decision: Decision, at: int) -> None:
     if all(seat is None for seat in seats):
         raise Refused("ballot-seat-unknown", "ballot.seat", "the decision does not ask this seat")
-    if ballot.seat in barred:
-        raise Refused("ballot-recused", "ballot.seat", "the seat is recused")
     if ballot.cast_at >= decision.expires_at:
         raise Refused("ballot-late", "ballot.cast_at", "cast after the ballot had ended")
     if not decision.issued_at <= ballot.cast_at <= at:
@@ -326,38 +211,16 @@ def _check_seat(
         )
 
 
-def _credential(seat: Seat | None, name: str) -> Credential | None:
-    credentials = seat.credentials if seat is not None else ()
-    return next((credential for credential in credentials if credential.id == name), None)
-
-
 def _check_closed(
-    state: BoardState, decision: Decision, barred: set[str], choices: Sequence[Mapping[str, Choice]], at: int
+    state: BoardState,
+    decision: Decision,
+    barred: Sequence[frozenset[str]],
+    choices: Sequence[Mapping[str, Choice]],
+    at: int,
 ) -> None:
-    if decision.threshold in AT_ONCE or at >= decision.expires_at:
+    if decision.threshold in AT_ONCE or at >= decision.expires_at or beyond_the_board(state, decision):
         return
-    for roster, said in zip(rosters_asked(state, decision), choices, strict=True):
-        eligible = voices([seat.voter() for seat in asked(state, decision, roster)], barred)
+    for roster, out, said in zip(rosters_asked(state, decision), barred, choices, strict=True):
+        eligible = voices([seat.voter() for seat in asked(state, decision, roster)], out)
         if any(voter.seat not in said for voter in eligible):
             raise Refused("ballot-open", "at", "the ballot is open, and not everybody has voted")
-
-
-def _parties(
-    state: BoardState, kind: DecisionType, subject: str, params: Params, at: int
-) -> tuple[str | None, frozenset[str]]:
-    """The control group that a decision is about, and the sponsors of who it is about."""
-    if isinstance(params, Admit):
-        return params.control_group, frozenset(params.sponsors)
-    if isinstance(params, Appeal):
-        about = state.decisions.get(params.of)
-        return _parties(state, about.type, about.subject, about.params, at) if about else (None, frozenset())
-    member = state.members.get(subject)
-    if member is None or kind == "peering.set":
-        return None, frozenset()
-    sponsored = at < member.admitted_at + state.policy.tie
-    return member.control_group, frozenset(member.sponsors) if sponsored else frozenset()
-
-
-def _absence(state: BoardState, seat: Seat) -> Absence | None:
-    member = state.members.get(seat.issuer) if seat.issuer is not None else None
-    return member.absent if member is not None else None

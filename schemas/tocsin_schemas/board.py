@@ -15,6 +15,7 @@ from tocsin_schemas.membership import (
     EFFECTS,
     FINAL,
     PROVISIONAL_LEAST,
+    SILENCING,
     VACATING,
     Act,
     Fact,
@@ -38,7 +39,7 @@ CLOCK_ACTS: Final[Mapping[ClockRule, tuple[State, Act]]] = {
 
 @dataclass(frozen=True, slots=True)
 class KeyStanding:
-    """A member's key: its public JWK, and when it is in force (Unix seconds)."""
+    """A key of a member, or of the hub: its public JWK, and when it is in force (Unix seconds)."""
 
     jwk: Mapping[str, str]
     not_before: int
@@ -51,10 +52,14 @@ class KeyStanding:
 
 
 class Absence(NamedTuple):
-    """From one record to another (its number), and since and until when (Unix seconds), a seat is vacant."""
+    """From one record to another (its number), and since and until when (Unix seconds), a seat has no vote.
+
+    It is `vacant`, so that it does not count; or only silent, in an emergency that no ballot has confirmed.
+    """
 
     record: int
     since: int
+    vacant: bool
     ended: int | None = None
     until: int | None = None
 
@@ -74,8 +79,10 @@ class MemberStanding:
     `since` and `cause` are the time and the number of the record that brought it into `state`; `decided_by` the
     decision, where one did. `communities` maps a slug to (read, write). `awaiting` are thumbprints of keys it has still
     to prove. `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency
-    interrupted; `activated` whether it was ever active; `watch_until` the end of the watch after a suspension; `absent`
-    the last time in which its seat on the board, if it has one, fell vacant.
+    interrupted, `emergency_until` that emergency's end by the policy under which it began, `emergency_over` when the
+    last one ended that no ballot confirmed; `activated` whether it was ever active; `watch_until` the end of the watch
+    after a suspension; `left_suspended` whether it withdrew from one; `absences` every time in which its seat on the
+    board, if it has one, had no vote.
     """
 
     issuer: str
@@ -102,7 +109,10 @@ class MemberStanding:
     attested_by: int | None = None
     suspended_until: int | None = None
     watch_until: int | None = None
-    absent: Absence | None = None
+    emergency_until: int | None = None
+    emergency_over: int | None = None
+    left_suspended: bool = False
+    absences: tuple[Absence, ...] = ()
 
     def facts(self, at: int, policy: Policy) -> frozenset[Fact]:
         """What its record establishes at `at` (Unix seconds), for `membership.step`."""
@@ -125,9 +135,17 @@ class MemberStanding:
             found.add("not_extended")
         if self.state == "rejected":
             found.add("refused_as_member")
-        if at >= self.since + waiting(policy, self.state):
+        if at >= self.again_at(policy):
             found.add("cooled_down")
+        if self.emergency_over is None or at >= self.emergency_over + policy.emergency_again:
+            found.add("no_recent_emergency")
         return frozenset(found)
+
+    def again_at(self, policy: Policy) -> int:
+        """When it may apply again, if its membership has ended (Unix seconds)."""
+        if self.state == "rejected":
+            return self.since + policy.again_rejected
+        return self.since + (policy.again_expelled if self.state == "expelled" or self.left_suspended else 0)
 
     def due_at(self, policy: Policy) -> tuple[ClockRule, int, int] | None:
         """The rule of the calendar that its state is subject to, when it comes true, and the record it runs from."""
@@ -137,8 +155,8 @@ class MemberStanding:
             case "provisional" if not self.objected and self.provisional_since is not None:
                 waits = policy.provisional * (2 if self.extended else 1)
                 return "provisional-complete", self.provisional_since + waits, self.cause
-            case "emergency_suspended":
-                return "emergency-lapsed", self.since + policy.emergency, self.cause
+            case "emergency_suspended" if self.emergency_until is not None:
+                return "emergency-lapsed", self.emergency_until, self.cause
             case "suspended" if self.suspended_until is not None:
                 return "suspension-ended", self.suspended_until, self.cause
             case "active" if self.attested_at is not None and self.attested_by is not None:
@@ -161,7 +179,9 @@ class Opening(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A decision that was recorded: what it was about, how it ended, and who voted (their handles)."""
+    """A decision that was recorded: what it was about, how it ended, and who voted: their handles, and the
+    thumbprints of every key they held.
+    """
 
     seq: int
     type: DecisionType
@@ -172,6 +192,7 @@ class Outcome:
     record: int
     at: int
     voted: frozenset[str]
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +274,6 @@ def keys_live(state: State) -> bool:
     return any(state == name and effects.keys == "live" for name, effects in EFFECTS.items())
 
 
-def waiting(policy: Policy, state: State) -> int:
-    """How many seconds after it ended in `state` an applicant must wait before it applies again."""
-    return {"rejected": policy.again_rejected, "expelled": policy.again_expelled}.get(state, 0)
-
-
 def moved(member: MemberStanding, target: State, record: int, at: int, policy: Policy) -> MemberStanding:
     """The member in its new state, with every clock that starts, stops or goes on there."""
     was = member.state
@@ -276,8 +292,6 @@ def moved(member: MemberStanding, target: State, record: int, at: int, policy: P
         changed["paused_at"] = None
     if target in FINAL:
         changed["awaiting"] = frozenset()
-    if target == "emergency_suspended":
-        changed["before"] = was
     if target in {"provisional", "active", "restricted"}:
         changed["before"] = None
     if target == "active":
@@ -286,8 +300,35 @@ def moved(member: MemberStanding, target: State, record: int, at: int, policy: P
             changed |= {"attested_at": at, "attested_by": record}
     if was == "suspended" and target in {"active", "provisional"}:
         changed |= {"watch_until": at + policy.watch, "suspended_until": None}
-    if target in VACATING and was not in VACATING:
-        changed["absent"] = Absence(record, at)
-    elif target not in VACATING and member.absent is not None and member.absent.until is None:
-        changed["absent"] = member.absent._replace(ended=record, until=at)
+    if "emergency_suspended" in {was, target}:
+        changed |= _alarmed(was, target, at, policy)
+    if (was, target) == ("suspended", "withdrawn"):
+        changed["left_suspended"] = True
+    changed["absences"] = _absences(member.absences, target, record, at)
     return replace(member, **changed)
+
+
+def _alarmed(was: State, target: State, at: int, policy: Policy) -> dict[str, Any]:
+    """What begins or ends with an emergency; it keeps the length of the policy under which it began."""
+    if target == "emergency_suspended":
+        return {"before": was, "emergency_until": at + policy.emergency}
+    confirmed = target == "suspended"
+    return {"emergency_until": None} | ({} if confirmed else {"emergency_over": at})
+
+
+def present(absences: tuple[Absence, ...], record: int, at: int) -> tuple[Absence, ...]:
+    """The same absences, the one that still lasts ended by a record at `at`."""
+    if not absences or absences[-1].until is not None:
+        return absences
+    return (*absences[:-1], absences[-1]._replace(ended=record, until=at))
+
+
+def _absences(absences: tuple[Absence, ...], target: State, record: int, at: int) -> tuple[Absence, ...]:
+    lasting = absences[-1] if absences and absences[-1].until is None else None
+    if target not in SILENCING:
+        return present(absences, record, at)
+    # An emergency does not bring a vacant seat back into the count.
+    vacant = target in VACATING or (lasting is not None and lasting.vacant)
+    if lasting is not None and lasting.vacant == vacant:
+        return absences
+    return (*present(absences, record, at), Absence(record, at, vacant))

@@ -120,6 +120,7 @@ def _decided(state: BoardState, body: DecisionBody, record: Record, verify: Veri
         record.seq,
         record.at,
         found.voted,
+        found.keys,
     )
     return after.with_outcome(outcome)
 

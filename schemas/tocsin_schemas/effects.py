@@ -11,6 +11,7 @@ from tocsin_schemas import member_effects
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import Agreement, Appeal, Decision, Peer, SetPolicy, SetRoster
 from tocsin_schemas.member_effects import Case
+from tocsin_schemas.membership import FINAL
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Roster, check_roster
 from tocsin_schemas.tally import Result
@@ -94,8 +95,14 @@ def check_next_roster(state: BoardState, roster: Roster) -> None:
     held = {seat.issuer for seat in state.roster.seats}
     for seat in roster.seats:
         member = state.members.get(seat.issuer or "")
-        if member is not None and member.state != "active" and seat.issuer not in held:
+        if member is None:
+            continue
+        if member.state != "active" and seat.issuer not in held:
             raise Refused("roster-invalid", "roster.seats.issuer", "only an active member is given a seat")
+        if member.state not in FINAL and seat.control_group != member.control_group:
+            raise Refused(
+                "roster-invalid", "roster.seats.control_group", "not the one its member was admitted with"
+            )
 
 
 def _peer(case: Case) -> BoardState:

@@ -15,7 +15,8 @@ from tocsin_schemas.vocabulary import LABELS
 
 EndpointState = Literal["pending", "active", "paused", "disabled"]
 """Has to answer a challenge first; is sent to; rests because its owner says so; is sent nothing for a `reason`."""
-DisabledReason = Literal["gone", "failing", "owner", "operator"]
+DisabledReason = Literal["gone", "failing", "operator"]
+"""It answered 410; for five days nothing but failures came back; the operator of the hub has stopped it."""
 DeliveryState = Literal["pending", "delivered", "dead", "held", "dropped"]
 """Being sent or waiting; accepted; given up; kept back until the endpoint is active; nothing to send any more."""
 Failure = Literal["timeout", "tls", "unreachable", "too-large", "encoded", "refused", "dns"]
@@ -87,6 +88,8 @@ class EndpointView(Answer):
 
     `failures` in a row since `failing_since`; `backlog` messages wait to be sent, `held` are kept back. `p50_ms` and
     `p99_ms` are how long it took to answer lately. Until `overlap_until` the secret before the newest signs too.
+    `public_keys` are those that verify requests now, the newest first. With `rotate_by` the hub is changing the key
+    that its secrets come from: the newest secret ends then, unless the endpoint is rotated before.
     """
 
     id: str
@@ -102,6 +105,8 @@ class EndpointView(Answer):
     activated_at: Timestamp | None = None
     disabled_at: Timestamp | None = None
     overlap_until: Timestamp | None = None
+    public_keys: list[str]
+    rotate_by: Timestamp | None = None
     backlog: int
     held: int
     failures: int
@@ -112,7 +117,7 @@ class EndpointView(Answer):
 
 
 class EndpointRevealed(EndpointView):
-    """The same, with what verifies its requests; shown this once. `secret` is for `v1`, `public_key` for `v1a`."""
+    """The same, with what verifies its requests: `public_key` for `v1a`, and `secret` for `v1`, shown this once."""
 
     secret: str
     public_key: str

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 from tocsin_schemas import signals
 from tocsin_schemas.jwk import PublicKey, SigningKey
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.rsa import RsaKey
+from tocsin_schemas.rsa import ALG as RSA
+from tocsin_schemas.rsa import RsaKey, RsaPublic
 from tocsin_schemas.signals import Signal
 
 TYP: Final = "secevent+jwt"
@@ -136,15 +137,33 @@ def open_token(token: bytes, keys: Mapping[str, AuthorKey], typ: str = TYP) -> O
     return Opened(token, payload, key)
 
 
-def kid_of(token: bytes, typ: str) -> str:
-    """Steps 1-2: the kid that a token of type `typ` names, for who must look its key up before `open_token`.
-
-    Nothing is verified yet. What is given is spelled like a thumbprint (RFC 7638), and safe to ask a database for.
+def open_with(token: bytes, public: PublicKey | RsaPublic, typ: str) -> bytes:
+    """Steps 1-4 for a token of type `typ` by a hub, with its key in hand, which may be RSA; its unread payload.
 
     Raises:
         Refused: with the code of the first step that fails.
     """
-    kid = _header(_parts(token)[0], typ)[1]
+    header, payload, signature, message = _parts(token)
+    alg, kid = _header(header, typ, rsa=public.alg == RSA)
+    if kid != public.kid:
+        raise Refused("key-unknown", "header.kid", "not the key that has to sign")
+    if public.alg != alg:
+        raise Refused("alg-key-mismatch", "header.alg", "the key is for another algorithm")
+    if not public.verify(signature, message):
+        raise Refused("signature-invalid", "signature", "does not verify with the key named")
+    return payload
+
+
+def kid_of(token: bytes, typ: str, *, rsa: bool = False) -> str:
+    """Steps 1-2: the kid that a token of type `typ` names, for who must look its key up before it is opened.
+
+    Nothing is verified yet. What is given is spelled like a thumbprint (RFC 7638), and safe to ask a database for.
+    `rsa`: a hub's own key may have signed it, so it may be RSA.
+
+    Raises:
+        Refused: with the code of the first step that fails.
+    """
+    kid = _header(_parts(token)[0], typ, rsa=rsa)[1]
     if not _KID.fullmatch(kid):
         raise Refused("key-unknown", "header.kid", "not a known key")
     return kid
@@ -189,7 +208,7 @@ def _parts(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 @lru_cache(maxsize=4096)
-def _header(segment: bytes, typ: str) -> tuple[str, str]:
+def _header(segment: bytes, typ: str, *, rsa: bool = False) -> tuple[str, str]:
     """(algorithm, kid) of a protected header. Cached: a member's header is the same on every signal."""
     header = signals.load_object(decode(segment, "header"), "header")
     if "crit" in header:
@@ -201,9 +220,9 @@ def _header(segment: bytes, typ: str) -> tuple[str, str]:
     alg = header.get("alg")
     if alg == "none":
         raise Refused("alg-none", "header.alg", "unsigned tokens are refused")
-    if not isinstance(alg, str) or alg not in ALGS:
+    if not isinstance(alg, str) or (alg not in ALGS and not (rsa and alg == RSA)):
         raise Refused("alg-not-allowed", "header.alg", "must be Ed25519 or ES256")
     kid = header.get("kid")
     if not isinstance(kid, str):
         raise Refused("claim-missing", "header.kid", "name the key by its RFC 7638 thumbprint")
-    return ALGS[alg], kid
+    return ALGS.get(alg, alg), kid

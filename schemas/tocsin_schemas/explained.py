@@ -11,6 +11,7 @@ from tocsin_schemas.decisions import (
     Decision,
     EnrolKeys,
     Grant,
+    Params,
     RevokeKey,
     SetPolicy,
     SetRoster,
@@ -102,11 +103,16 @@ def explain(record: Record) -> str:
 
 def in_words(decision: Decision) -> str:
     """What a decision would do, as an infinitive: the plain words that stand beside its digest where one votes."""
-    return _DID[decision.type].format(subject=decision.subject) + _details(decision)
+    return asked(decision.type, decision.subject, decision.params)
 
 
-def _details(decision: Decision) -> str:
-    match decision.params:
+def asked(kind: DecisionType, subject: str, params: Params) -> str:
+    """The same of a motion that is no decision yet."""
+    return _DID[kind].format(subject=subject) + _details(params)
+
+
+def _details(params: Params) -> str:
+    match params:
         case Admit() as said:
             sponsors = " and ".join(said.sponsors) or "nobody, as the hub is being founded"
             may = ", ".join(_may(grant) for grant in said.communities) or "no community yet"

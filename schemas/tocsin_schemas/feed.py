@@ -208,13 +208,17 @@ class Me(Answer):
 
 
 class MemberStandingView(Answer):
-    """A member, or somebody who was admitted and has not proved its keys yet, as anybody may know it."""
+    """A member, or somebody who was admitted and has not proved its keys yet, as anybody may know it.
+
+    `watched_until` is there while a member is watched that came back from a suspension.
+    """
 
     issuer: str
     member_class: MemberClass
     control_group: str
     state: State
     since: Timestamp
+    watched_until: Timestamp | None = None
 
 
 class BoardView(Answer):

@@ -23,7 +23,8 @@ from tocsin_schemas.decisions import (
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.roster import Hub, Jwk, Kid, Roster, canonical
+from tocsin_schemas.roster import Hub, HubJwk, Jwk, Kid, Roster, canonical
+from tocsin_schemas.rsa import RsaKey
 from tocsin_schemas.signals import Closed, Digest, Instant, Issuer, Jti, dump_object, load_object
 from tocsin_schemas.tally import Result
 from tocsin_schemas.vocabulary import GovernanceKind
@@ -87,7 +88,7 @@ class HubBody(Closed):
     """
 
     rotation: CompactJws
-    signer: Jwk | None = None
+    signer: HubJwk | None = None
 
 
 Body = Genesis | DecisionBody | MemberBody | ClockBody | HubBody
@@ -180,7 +181,7 @@ def sign_act(act: Act, key: SigningKey) -> str:
     return envelope.sign(canonical(act), key, ACT_TYP).decode()
 
 
-def sign_key_proof(*, iss: str, aud: str, iat: int, key: SigningKey) -> str:
+def sign_key_proof(*, iss: str, aud: str, iat: int, key: SigningKey | RsaKey) -> str:
     """The compact JWS by which a new key says whose it is."""
     payload = dump_object({"iss": iss, "aud": aud, "kid": key.public.kid, "iat": iat})
     return envelope.sign(payload, key, PROOF_TYP).decode()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
-from tocsin_schemas.board import BoardState, MemberStanding, keys_live, moved, waiting
+from tocsin_schemas.board import BoardState, MemberStanding, keys_live, moved, present
 from tocsin_schemas.decisions import (
     Admit,
     Appeal,
@@ -110,8 +110,7 @@ def admit(case: Case) -> BoardState:
         keys = {
             kid: replace(key, revoked_at=key.revoked_at or former.since) for kid, key in former.keys.items()
         }
-        absent = former.absent._replace(ended=case.record, until=case.at) if former.absent else None
-        member = replace(member, keys=keys, absent=absent)
+        member = replace(member, keys=keys, absences=present(former.absences, case.record, case.at))
     return replace(state.with_member(member), refused=_without(state.refused, decision.subject))
 
 
@@ -120,7 +119,7 @@ def _check_again(case: Case, former: MemberStanding | None) -> None:
     if former is not None:
         if former.state not in FINAL:
             raise Refused("conflict", "decision.subject", "a member already")
-        waits.append(former.since + waiting(case.state.policy, former.state))
+        waits.append(former.again_at(case.state.policy))
     if case.decision.subject in case.state.refused:
         waits.append(case.state.refused[case.decision.subject] + case.state.policy.again_rejected)
     if case.decision.issued_at < max(waits):

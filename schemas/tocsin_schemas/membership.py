@@ -9,10 +9,11 @@
 
 Where trust.md is silent: a member that was never active goes back to `provisional` after a suspension, or the thirty
 days could be skipped by being suspended. A suspended member that withdraws is out at once, for winding down would give
-it back what the suspension took; a provisional one too, for it would read what it never could. An emergency suspension
-that the board does not confirm ends with that ballot, however long it could have lasted. An inquorate ballot returns
-an application to its discussion. An application with an item that did not pass waits for a better answer, and lapses
-with the rest.
+it back what the suspension took, and waits with a new application like who was expelled; a provisional one is out at
+once too, for it would read what it never could. An emergency suspension that the board does not confirm ends with that
+ballot, however long it could have lasted, and is not repeated until the policy's time is over. An inquorate ballot
+returns an application to its discussion. An application with an item that did not pass waits for a better answer, and
+lapses with the rest.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,6 +28,7 @@ By = Literal["applicant", "vetting", "board", "duty", "member", "clock", "panel"
 Act = Literal[
     "submit",
     "abandon",
+    "discard",
     "begin_vetting",
     "request_info",
     "answer",
@@ -72,13 +74,15 @@ Fact = Literal[
     "was_applicant",
     "refused_as_member",
     "cooled_down",
+    "no_recent_emergency",
 ]
 """What must be established before an act.
 
 `vetting_complete`: every item passed, checked by two people with evidence. `two_sponsors`: unrelated to the applicant
 and to each other. `quorate_ballot`: a decision with its quorum. `key_possession`: each key named has signed.
 `provisional_days`: thirty of them. `notice_given`: the policy's working days of notice are over. `cooled_down`: the
-time before a new application is. The others tell apart where the member came from.
+time before a new application is. `no_recent_emergency`: none that no ballot confirmed has ended within the policy's
+time. The others tell apart where the member came from.
 """
 
 PROVISIONAL_LEAST: Final = 30 * DAY
@@ -127,6 +131,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("info_requested", "lapse", "lapsed", "clock", after="information"),
     Transition("draft", "abandon", "lapsed", "applicant"),
     Transition("submitted", "abandon", "lapsed", "applicant"),
+    Transition("submitted", "discard", "lapsed", "vetting"),
     Transition("vetting", "abandon", "lapsed", "applicant"),
     Transition("info_requested", "abandon", "lapsed", "applicant"),
     Transition("draft", "lapse", "lapsed", "clock", after="application"),
@@ -165,9 +170,10 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("active", "lapse", "restricted", "clock", after="attestation"),
     Transition("restricted", "attest", "active", "member", _needs("not_sanctioned")),
     # Emergency: two duty officers, for 72 hours by default.
-    Transition("provisional", "emergency_suspend", "emergency_suspended", "duty"),
-    Transition("active", "emergency_suspend", "emergency_suspended", "duty"),
-    Transition("restricted", "emergency_suspend", "emergency_suspended", "duty"),
+    *(
+        Transition(state, "emergency_suspend", "emergency_suspended", "duty", _needs("no_recent_emergency"))
+        for state, _ in _CAME_FROM
+    ),
     *(
         Transition("emergency_suspended", "lapse", back, "clock", _needs(was), "emergency")
         for back, was in _CAME_FROM
@@ -267,10 +273,13 @@ SCOPES_OF: Final[Mapping[MemberClass, frozenset[Scope]]] = {
 """What the clients of a member may do, by its class: partners are told by webhook and stream and read nothing else."""
 
 VACATING: Final[frozenset[State]] = frozenset(
-    {"restricted", "emergency_suspended", "suspended", "withdrawing", "withdrawn", "expelled", "rejected"}
+    {"restricted", "suspended", "withdrawing", "withdrawn", "expelled", "rejected"}
 )
 """A board seat is vacant while its organisation is in one of these states. A provisional organisation keeps a seat that
 the roster gave it, or a founding board could never admit the organisations that founded it."""
+SILENCING: Final[frozenset[State]] = VACATING | {"emergency_suspended"}
+"""Who sits in a board seat has no word while its organisation is in one of these states. In an emergency the seat is
+counted all the same: two duty officers keep others from voting for some days, and never lower how many it takes."""
 
 
 def withheld_from(state: MemberState, since: int, activated: bool) -> int | None:

@@ -167,7 +167,7 @@ class DisabledData(_Said):
     """The hub sends nothing more to the endpoint that is the subject: it is `gone`, or has failed for days."""
 
     subject: Subject
-    reason: Literal["gone", "failing", "owner", "operator"]
+    reason: Literal["gone", "failing", "operator"]
     link: Link | None = None
     seq: Seq
 

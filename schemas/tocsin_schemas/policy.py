@@ -66,6 +66,8 @@ class Policy(BaseModel):
     """When a provisional member to whom nobody objects becomes active; never before thirty days."""
     emergency: Annotated[int, Field(ge=7200, le=30 * DAY)] = 72 * 3600
     """How long an emergency suspension lasts that no ballot confirms."""
+    emergency_again: Seconds = 30 * DAY
+    """How long after one that no ballot has confirmed duty officers cannot suspend the same member again."""
     suspension: Window = 180 * DAY
     """The longest suspension."""
     watch: Seconds = 30 * DAY
@@ -81,7 +83,7 @@ class Policy(BaseModel):
     again_rejected: Seconds = 180 * DAY
     """How long a rejected applicant waits before it applies again."""
     again_expelled: Seconds = 365 * DAY
-    """The same for an expelled member."""
+    """The same for an expelled member, and for one that withdrew while it was suspended."""
 
     @field_serializer("agreements", "label_packs", when_used="json")
     def _sorted(self, value: frozenset[str]) -> list[str]:

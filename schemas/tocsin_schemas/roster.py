@@ -16,14 +16,20 @@ from tocsin_schemas.hub_events import HUB_PATTERN
 from tocsin_schemas.jwk import JWK_SCHEMA, PublicKey, public_key
 from tocsin_schemas.ledger import instant
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.rsa import JWK_SCHEMA as RSA_SCHEMA
 from tocsin_schemas.signals import Closed, Instant, Issuer
-from tocsin_schemas.tally import Voter
+from tocsin_schemas.tally import PANEL_LEAST, Voter
 from tocsin_schemas.vocabulary import SeatClass
 
 MAX_SEATS: Final = 99
 MAX_CREDENTIALS: Final = 8
 DUTY_SEATS: Final = 3
 LEAST_SEATED: Final = 3
+WITHOUT_PANEL: Final = (
+    "There is no panel of two: an appeal cannot be heard once every independent has voted on the matter, and a board"
+    " that is left with fewer than three voices can never be renewed. Seat one with the next roster."
+)
+"""What a board without a panel is told wherever it is founded and shown."""
 
 Handle = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 SeatName = Annotated[str, Field(pattern=r"^[sp][1-9][0-9]?$")]
@@ -34,6 +40,8 @@ RpId = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0
 CredentialId = Annotated[str, Field(max_length=1400, pattern=r"^[A-Za-z0-9_-]{22,}$")]
 Kid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
 Jwk = Annotated[dict[str, str], WithJsonSchema(JWK_SCHEMA)]
+HubJwk = Annotated[dict[str, str], WithJsonSchema({"oneOf": [*JWK_SCHEMA["oneOf"], RSA_SCHEMA]})]
+"""The public key of a hub, which may be RSA."""
 Version = Annotated[int, Field(ge=1, le=2**31)]
 
 
@@ -87,6 +95,15 @@ class Seat(Closed):
         """Whether the seat's term has ended at `at` (Unix seconds)."""
         return at >= instant(f"{self.term_ends}T00:00:00Z")
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The thumbprints of its keys, under whatever credential ids they stand."""
+        return frozenset(credential.jwk["kid"] for credential in self.credentials)
+
+    def credential(self, name: str) -> Credential | None:
+        """Its key of that credential id."""
+        return next((credential for credential in self.credentials if credential.id == name), None)
+
     def voter(self) -> Voter:
         """The seat as votes are counted."""
         return Voter(self.seat, self.seat_class, self.control_group)
@@ -104,6 +121,11 @@ class Roster(Closed):
     seats: Annotated[list[Seat], Field(min_length=LEAST_SEATED, max_length=MAX_SEATS)]
     panel: Annotated[list[Seat], Field(default_factory=list, max_length=MAX_SEATS)]
     expires_at: Instant
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether a panel can decide without the board's own independents, all of whom may have voted already."""
+        return sum(seat.seated for seat in self.panel) >= PANEL_LEAST
 
     def seat(self, name: str) -> Seat | None:
         """The seat of that name, on the board or the panel."""

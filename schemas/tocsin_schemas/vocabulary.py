@@ -76,7 +76,7 @@ SignalKind = Literal["report", "sighting", "dispute", "retraction", "outcome"]
 HubKind = Literal["expiry", "snapshot", "release"]
 """Events the hub signs in this release."""
 
-HubKeyName = Literal["events", "token"]
+HubKeyName = Literal["events", "token", "delivery", "ssf_es", "ssf_rs"]
 """Keys of a hub that are changed with a time in which the old and the new one hold."""
 
 GovernanceKind = Literal["decision", "member-state", "key-change"]

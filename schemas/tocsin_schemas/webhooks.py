@@ -31,7 +31,9 @@ MAX_BODY_BYTES: Final = 20_000
 """What a hub sends at most; the specification advises less than 20 kB."""
 
 MAX_SIGNATURES: Final = 16
-"""Signatures looked at in one request. A hub in the middle of a rotation sends four."""
+"""Signatures looked at in one request. A hub sends four where an endpoint's secret is being changed, and twice as many
+where the hub's own key is as well.
+"""
 
 SECRET_PREFIX: Final = "whsec_"
 PUBLIC_PREFIX: Final = "whpk_"

@@ -26,9 +26,10 @@ def site(module_settings: Settings) -> Iterator[Hub]:
 def console(site: Hub) -> Iterator[Console]:
     """Its console; whoever was seated is not any more afterwards."""
     made = Console(site)
-    before = made.accounts.context.seats
+    context = made.accounts.context
+    before = context.seats, context.named
     yield made
-    made.accounts.context.seats = before
+    context.seats, context.named = before
 
 
 @pytest.fixture

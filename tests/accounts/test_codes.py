@@ -14,15 +14,18 @@ from tests.accounts.asking import (
     with_codes,
 )
 from tests.support.console import Console, seat
+from tests.support.counted import statements
 from tests.support.hub import Hub
 from tocsin.accounts.rules import HUB_TRIES, HUB_TRY_SECONDS, TRIES, TRY_SECONDS
 from tocsin.accounts.service import passwords
 from tocsin.accounts.service.directory import lock
 from tocsin.accounts.service.enrolling import new_seed
+from tocsin.accounts.service.signing_in import sign_in_with_code
 from tocsin.errors import Refused
 from tocsin.web.people import Seated
 
 STEP = 30
+RECOVERY = "aaaa-bbbb-cccc-dddd"
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +77,30 @@ def test_every_refusal_is_the_same(console: Console, site: Hub, handle: str) -> 
     assert len(said) == 1
     lock(console.accounts.context, handle, locked=True)
     assert_refused_page(code_sign_in(console, handle, PASSWORD, codes.now())[1], "sign-in-refused")
+
+
+def test_every_refusal_takes_the_same_work(console: Console, site: Hub, handle: str) -> None:
+    """Counted, not timed: the statements that each refusal sends to the database."""
+    _, codes = with_codes(console, site, handle)
+    _, locked = with_codes(console, site, f"{handle}-locked")
+    lock(console.accounts.context, f"{handle}-locked", locked=True)
+    site.clock.advance(STEP)
+
+    def work(who: str, password: str, code: str) -> list[str]:
+        with statements() as sent, pytest.raises(Refused, match="sign-in-refused"):
+            sign_in_with_code(console.accounts.context, who, password, code)
+        return sent
+
+    nobodys = work("nobody-at-all", PASSWORD, "000000")
+    assert any(statement.startswith("UPDATE person") for statement in nobodys)
+    assert work(handle, "another password altogether", codes.now()) == nobodys
+    assert work(handle, PASSWORD, "000000") == nobodys
+    assert work(handle, PASSWORD, codes.now(-1)) == nobodys, "it was used already"
+    assert work(f"{handle}-locked", PASSWORD, locked.now()) == nobodys
+    nobodys = work("nobody-at-all", PASSWORD, RECOVERY)
+    assert any(statement.startswith("DELETE FROM recovery_code") for statement in nobodys)
+    assert work(handle, "another password altogether", RECOVERY) == nobodys
+    assert work(handle, PASSWORD, RECOVERY) == nobodys
 
 
 def test_guessing_is_slowed_for_a_handle(console: Console, site: Hub, handle: str) -> None:

@@ -1,6 +1,12 @@
 """Enrolment links: once, for fifteen minutes, for one person."""
 
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy import select, text
 
 from tests.accounts.asking import (
     PASSWORD,
@@ -11,11 +17,13 @@ from tests.accounts.asking import (
     refuses,
 )
 from tests.support.authenticator import UP
-from tests.support.console import Console, seat
+from tests.support.console import Console, Visitor, seat
 from tests.support.hub import Hub
 from tocsin.accounts.rules import LINK_SECONDS
 from tocsin.accounts.service.directory import lock
 from tocsin.accounts.service.enrolling import new_seed
+from tocsin.accounts.store import people
+from tocsin.accounts.store.tables import enrolment
 from tocsin.errors import Refused
 from tocsin.web.people import Seated
 
@@ -51,6 +59,69 @@ def test_a_link_made_twice_use_of_at_once_makes_one_passkey(console: Console, ha
     assert [answer.status_code for answer in answers] == [303, 410]
     assert len(console.accounts.passkeys(handle)) == 1
     assert_signed_out(second)
+
+
+@contextmanager
+def at_once(site: Hub, *calls: Callable[[], int]) -> Iterator[list[Future[int]]]:
+    """Let calls that use up a link begin together: each has seen that it is open before any of them goes on.
+
+    The row of the link is held until all wait for it; on SQLite they wait for their turn to write instead.
+    """
+    with ThreadPoolExecutor(len(calls)) as pool:
+        with site.database.transaction() as uow:
+            uow.conn.execute(select(enrolment.c.digest).with_for_update()).all()
+            yield (futures := [pool.submit(call) for call in calls])
+            if site.database.dialect == "postgresql":
+                wait_for_locks(site, len(calls))
+        assert len([future.result(20) for future in futures]) == len(calls)
+
+
+def wait_for_locks(site: Hub, waiting: int) -> None:
+    """Until that many sessions of this database wait for a row."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    over = time.monotonic() + 20
+    while time.monotonic() < over:
+        with site.database.snapshot() as uow:
+            if uow.conn.execute(query).scalar_one() == waiting:
+                return
+    raise AssertionError("nobody waits")
+
+
+def test_of_two_who_use_a_link_at_once_one_enrols(console: Console, site: Hub, handle: str) -> None:
+    link = console.accounts.invite(handle)
+    visitors = [console.visitor(), console.visitor()]
+    forms = [visitor.make(visitor._challenge(path(link), "create")) for visitor in visitors]
+
+    def enrol(visitor: Visitor, fields: dict[str, str]) -> Callable[[], int]:
+        return lambda: visitor.post(path(link), **fields).status_code
+
+    with at_once(site, *map(enrol, visitors, forms)) as answers:
+        pass
+    assert sorted(answer.result() for answer in answers) == [303, 410]
+    assert len(console.accounts.passkeys(handle)) == 1
+
+
+def test_of_a_passkey_and_a_password_at_once_one_is_made(console: Console, site: Hub, handle: str) -> None:
+    link = console.accounts.invite(handle)
+    visitors = [console.visitor(), console.visitor()]
+    made = visitors[0].make(visitors[0]._challenge(path(link), "create"))
+    visitors[1].read(path(link))
+    seed, sealed = new_seed(console.accounts.context, handle)
+    typed = {"seed": sealed, "password": PASSWORD, "code": Codes(site, seed).now()}
+    with at_once(
+        site,
+        lambda: visitors[0].post(path(link), **made).status_code,
+        lambda: visitors[1].post(path(link), **typed).status_code,
+    ) as answers:
+        pass
+    assert sorted(answer.result() for answer in answers) == [303, 410]
+    found = console.accounts.passkeys(handle)
+    with site.database.snapshot() as uow:
+        known = people.by_handle(uow, handle)
+    assert known is not None
+    assert bool(found) != (known.password is not None)
 
 
 def test_a_link_ends_after_fifteen_minutes(console: Console, site: Hub, handle: str) -> None:

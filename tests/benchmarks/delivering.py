@@ -228,7 +228,12 @@ def _composed(hub: Hub) -> list[Outbound]:
             )
         )
         claims = [Claim._make((*row, uow.now)) for row in rows]
-        return [make(uow.now) for make in sender.compose(uow, claims) if make is not None]
+        return [
+            making.request(sign(*given))
+            for making in sender.compose(uow, claims)
+            if making is not None
+            for sign, given in filter(None, [making.call(uow.now)])
+        ]
 
 
 def _run_bare(requests: Sequence[Outbound]) -> None:

@@ -74,6 +74,7 @@ def contents(mirror: Mirror) -> object:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 def test_a_follower_killed_twenty_times(databases: Databases, tmp_path: Path) -> None:
     rng = random.Random(2)
     folder = tmp_path / "hub"

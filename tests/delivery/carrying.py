@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_network
-from typing import Literal
+from operator import mul
+from typing import Literal, NamedTuple
 
 from sqlalchemy import text
 
@@ -13,6 +13,7 @@ from tocsin.delivery.service import Claim, Courier, End, Making, NewItem, enqueu
 from tocsin.delivery.store.reading import Item
 from tocsin.egress import Egress, Guard, Outbound
 from tocsin.members import store as members
+from tocsin.signing import Call
 
 LOOPBACK = ip_network("127.0.0.0/8")
 
@@ -20,6 +21,28 @@ LOOPBACK = ip_network("127.0.0.0/8")
 def egress() -> Egress:
     """A door that lets out to this machine."""
     return Egress(guard=Guard(allow_subnets=[LOOPBACK]))
+
+
+class Written(NamedTuple):
+    """What makes a request whose only signature is its number, doubled."""
+
+    target: str
+    message_id: str
+    seq: int
+
+    def call(self, _now: int) -> Call:
+        return mul, (2, self.seq)
+
+    def request(self, signed: int) -> Outbound:
+        return Outbound(
+            "POST",
+            self.target,
+            4096,
+            body=b'{"seq":%d,"signed":%d}' % (self.seq, signed),
+            media_type="application/json",
+            headers={"webhook-id": self.message_id},
+            cut=True,
+        )
 
 
 @dataclass
@@ -37,19 +60,11 @@ class Carrier:
     when_settled: Callable[[UnitOfWork, Sequence[End]], object] = lambda _uow, _ends: None
 
     def compose(self, uow: UnitOfWork, claims: Sequence[Claim]) -> Sequence[Making | None]:
-        def request(claim: Claim, _now: int) -> Outbound:
-            return Outbound(
-                "POST",
-                self.targets[claim.receiver_id],
-                4096,
-                body=b'{"seq":%d}' % claim.seq,
-                media_type="application/json",
-                headers={"webhook-id": f"msg_{claim.message_id}"},
-                cut=True,
-            )
-
         return [
-            None if claim.message_id in self.nothing_left else partial(request, claim) for claim in claims
+            None
+            if claim.message_id in self.nothing_left
+            else Written(self.targets[claim.receiver_id], f"msg_{claim.message_id}", claim.seq)
+            for claim in claims
         ]
 
     def settle(self, uow: UnitOfWork, ends: Sequence[End]) -> None:

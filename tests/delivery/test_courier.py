@@ -11,7 +11,7 @@ from tests.support.clock import MovableClock
 from tests.support.sink import Sink
 from tocsin.db import Database
 from tocsin.delivery import rules
-from tocsin.delivery.service import Courier, close, courier, reopen
+from tocsin.delivery.service import Courier, close, courier, release, reopen
 from tocsin.delivery.service.turn import LEASE_SECONDS
 from tocsin.egress import Answer, Egress, Outbound
 
@@ -42,6 +42,7 @@ def test_what_a_receiver_may_do(post: Post, there: Sink, clock: MovableClock) ->
         (there.url("status", 500), "pending", 500, None, None),
         (there.url("busy", 503, 7), "pending", 503, None, (7, 7)),
         (there.url("busy", 429, 3600), "pending", 429, None, (10, 10)),
+        (there.url("busy", 410, "Mon,%2001%20Jan%2099999999999%2000:00:00%20GMT"), "dead", 410, None, None),
         (there.url("busy", 429, "soon"), "pending", 429, None, None),
         (there.url("cut"), "pending", None, "unreachable", None),
         (free_port, "pending", None, "unreachable", None),
@@ -189,7 +190,8 @@ def test_five_days_of_nothing_but_failure(post: Post, there: Sink, clock: Movabl
     assert post.carrier.worn == [receiver_id]
     assert set(post.states(receiver_id).values()) == {"held"}
     with post.database.transaction() as uow:
-        assert reopen(uow, receiver_id, release=True) == 2
+        reopen(uow, receiver_id)
+        assert release(uow, receiver_id) == (2, None)
     post.carrier.targets[receiver_id] = there.url("ok")
     post.courier.send_due()
     assert set(post.states(receiver_id).values()) == {"delivered"}

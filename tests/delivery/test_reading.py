@@ -1,7 +1,9 @@
 """How deliveries go, and what is forgotten of them."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests.delivery.carrying import Post
 from tests.support.clock import MovableClock
@@ -17,6 +19,7 @@ from tocsin.delivery.service import (
     standings,
     troubled,
 )
+from tocsin.delivery.store.tables import ItemState
 from tocsin_schemas.policy import DAY
 
 
@@ -127,3 +130,23 @@ def test_nothing_is_left_of_a_removed_receiver(
     with post.database.snapshot() as uow:
         assert standings(uow, [gone]) == {}
     assert len(post.states(stays)) == 25
+
+
+@pytest.mark.parametrize("state", ["dead", "held"])
+def test_a_page_of_few_does_not_look_through_the_many(post: Post, state: ItemState) -> None:
+    """Each has an index of its own, which the database takes to answer."""
+    if post.database.dialect != "sqlite":
+        pytest.skip("PostgreSQL chooses by what it has counted")
+    asked: list[tuple[str, Any]] = []
+
+    def hear(_conn: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
+        asked.append((statement, given))
+
+    receiver_id = post.receiver("http://127.0.0.1:1/")
+    with post.database.snapshot() as uow:
+        event.listen(uow.conn, "before_cursor_execute", hear)
+        assert items(uow, receiver_id, (state,)) == []
+        statement, given = asked[-1]
+        plan = uow.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all()
+    assert f"delivery_item_{state}" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.board import DOCUMENT, VETTERS, Board, form, found, seats
+from tests.support.board import DOCUMENT, VETTERS, Board, form, found, given, seats
 from tests.support.hub import Hub
 from tests.support.state import contents
+from tocsin.governance.rules import applications as rules
 from tocsin.governance.rules.applications import ApplicationForm
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.rules.vetting import ITEMS
@@ -256,3 +257,70 @@ def test_an_inquorate_admission_is_moved_again(board: Board, key: SigningKey) ->
     again = motions.propose_admission(chamber, board.seated("s1"), made.id)
     assert board.carry(again).result == "passes"
     assert applications.status(chamber, made.id).state == "approved_pending_keys"
+
+
+def test_with_another_answer_what_was_found_on_the_old_one_is_gone(board: Board, key: SigningKey) -> None:
+    chamber = board.chamber
+    made = applications.apply(chamber, form(board.hub, "changed", key), submit=True)
+    board.vet(made.id)
+    board.sponsor(made.id)
+    before = vetting.report(chamber, made.id)
+    motion = motions.propose_admission(chamber, board.seated("s1"), made.id)
+    vetting.request_info(chamber, made.id, VETTERS[0], ["appeals", "human_review"])
+    same = {"human_review": given("https://changed.example")["human_review"]}
+    said = {"appeals": ["https://elsewhere.example"], **same}
+    applications.answer(chamber, made.id, made.secret, said)
+    view = applications.application(chamber, made.id)
+    assert view.missing == ("appeal_works", "rights_screen")
+    refuses(board, "vetting-incomplete", motions.endorse, chamber, board.seated("s2"), motion)
+    for item in view.missing:
+        for checker in VETTERS:
+            vetting.check(chamber, made.id, checker, item, "pass", DOCUMENT)
+    after = vetting.report(chamber, made.id)
+    assert after.document["answers"] != before.document["answers"]
+    assert after.digest != before.digest
+    # The motion names the report of before: it is moved again, on this one.
+    refuses(board, "vetting-incomplete", motions.endorse, chamber, board.seated("s2"), motion)
+    motions.withdraw(chamber, board.seated("s1"), motion)
+    again = motions.propose_admission(chamber, board.seated("s1"), made.id)
+    assert board.carry(again).params["vetting"] == after.digest
+
+
+def test_drafts_keep_nobody_from_applying(
+    board: Board, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chamber = board.chamber
+    monkeypatch.setattr(rules, "MAX_WAITING", 2 + len(applications.applications(chamber, "submitted")))
+    monkeypatch.setattr(rules, "MAX_DRAFTS", 3 + len(applications.applications(chamber, "draft")))
+    drafts = []
+    for number in range(3):
+        wanted = form(board.hub, f"idle-{number}", SigningKey.generate())
+        drafts.append(applications.apply(chamber, wanted, submit=False))
+    refuses(board, "rate-limited", applications.apply, chamber, form(board.hub, "idle-3", key), submit=False)
+    first = applications.apply(chamber, form(board.hub, "meant-1", SigningKey.generate()), submit=True)
+    applications.apply(chamber, form(board.hub, "meant-2", SigningKey.generate()), submit=True)
+    # Those that are handed in are bounded too, however they are; a vetter puts aside what is none.
+    more = form(board.hub, "meant-3", key)
+    refuses(board, "rate-limited", applications.apply, chamber, more, submit=True)
+    refuses(board, "rate-limited", applications.submit, chamber, drafts[0].id, drafts[0].secret)
+    refuses(
+        board, "role-missing", vetting.discard, chamber, first.id, Caller("nora", frozenset({"operator"}))
+    )
+    assert vetting.discard(chamber, first.id, VETTERS[0]).state == "lapsed"
+    refuses(board, "conflict", vetting.discard, chamber, first.id, VETTERS[0])
+    assert applications.submit(chamber, drafts[0].id, drafts[0].secret).state == "submitted"
+    # A draft is gone in three days; what was handed in has its own time.
+    board.clock.advance(rules.DRAFT_SECONDS)
+    board.hub.run_job("governance.tick")
+    states = [applications.status(chamber, draft.id).state for draft in drafts]
+    assert states == ["submitted", "lapsed", "lapsed"]
+    applications.withdraw(chamber, drafts[0].id, drafts[0].secret)
+
+
+def test_whoever_speaks_for_two_owners_checks_neither(board: Board, key: SigningKey) -> None:
+    whole = form(board.hub, "twofold", key, owner=PIXEL)
+    made = applications.apply(board.chamber, whole, submit=True)
+    both = Caller(
+        "ann", frozenset({"vetter"}), "https://kiosk.example", frozenset({"https://kiosk.example", PIXEL})
+    )
+    refuses(board, "checker-related", vetting.begin, board.chamber, made.id, both)

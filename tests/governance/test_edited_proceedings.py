@@ -129,3 +129,27 @@ def test_a_motion_that_says_it_has_passed_has_no_record(board: Board) -> None:
     )
     assert board.hub.run_job("governance.tick") == 0
     assert "claimed" not in board.state.communities
+
+
+def test_what_is_named_by_nobody(board: Board, caplog: pytest.LogCaptureFixture) -> None:
+    """As docs/governance.md says: a vote that was deleted is missing from the record, and endorsers are in none."""
+    motion = board.propose("community.open", "silenced")
+    board.endorse(motion, "s2", "s3")
+    edit(
+        board,
+        "UPDATE motion_endorsement SET seat = 's5' WHERE motion_id = :motion AND seat = 's3'",
+        motion=motion,
+    )
+    board.discuss(motion)
+    board.vote(motion, "s5", "no")
+    edit(board, "DELETE FROM motion_ballot WHERE motion_id = :motion AND seat = 's5'", motion=motion)
+    for seat in ("s1", "s2", "s3", "s4"):
+        board.vote(motion, seat)
+    with caplog.at_level(logging.WARNING):
+        closed = board.close(motion)
+        assert board.hub.run_job("governance.audit") == 0
+    assert caplog.records == []
+    assert (closed.result, closed.endorsers) == ("passes", ("s2", "s5"))
+    assert "s5" not in {ballot.seat for ballot in closed.ballots}, (
+        "its holder can see that, and everybody else"
+    )

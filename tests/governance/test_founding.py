@@ -13,6 +13,8 @@ from tests.support.console import Console
 from tests.support.hub import Hub, in_process
 from tests.support.invariants import check_hub, unchanged
 from tocsin.accounts.service import Accounts
+from tocsin.accounts.service.secrets import decode
+from tocsin.accounts.store import people
 from tocsin.cli.board import EXAMPLE
 from tocsin.config import Settings
 from tocsin.errors import Misconfigured, Refused
@@ -20,6 +22,7 @@ from tocsin.governance.service import founding
 from tocsin.members.rules import control_group_id
 from tocsin_schemas.governance import record_digest
 from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.roster import WITHOUT_PANEL
 
 
 def seats(**changes: Any) -> bytes:
@@ -51,6 +54,11 @@ def test_from_a_file_to_the_first_record(settings: Settings, clock: MovableClock
         assert set(begin(hub, seats(alan={"key": key.public.jwk()}))) == {"grace"}
         (link,) = begin(hub, seats(alan={"key": key.public.jwk()})).values()
         assert grace.enrol(link).status_code == 303
+        # A passkey that may have been copied is no key of the board.
+        copied = Console(hub).visitor()
+        assert copied.enrol(hub.app.state.accounts.invite("ada")).status_code == 303
+        with hub.database.transaction() as uow:
+            people.key_cloned(uow, decode(copied.authenticator.id, "credential"))
         genesis = found(hub)
         roster = state(hub).roster
         assert state(hub).genesis == genesis
@@ -131,6 +139,9 @@ class TestCommands:
         shown = json.loads(run("board", "show", "--json").stdout)
         assert (shown["genesis"], shown["tip"], shown["records"]) == (genesis, genesis, 1)
         assert genesis in run("board", "show").stdout
+        # Three seats and no panel: it is founded, and told what cannot be done then.
+        assert shown["warnings"] == [WITHOUT_PANEL]
+        assert WITHOUT_PANEL in run("board", "show").stdout
         checked = {item["part"]: item for item in json.loads(run("check", "--json").stdout)}
         assert checked["board"] == {"part": "board", "ok": True, "detail": "1 records replayed", "help": ""}
 
@@ -139,6 +150,18 @@ class TestCommands:
         file.write_bytes(seats())
         told = run("board", "bootstrap", str(file)).stdout
         assert told.count("https://hub.example/console/") == 3
+        assert WITHOUT_PANEL in told
+        assert WITHOUT_PANEL in run("board", "show").stdout
+        panel = [
+            {"seat": name, "seat_class": "independent", "handle": f"h-{name}", "term_ends": "2028-01-01"}
+            for name in ("p1", "p2")
+        ]
+        file.write_text(json.dumps({**json.loads(seats()), "panel": panel}))
+        assert (
+            json.loads(run("board", "bootstrap", str(file), "--json").stdout)["gathering"]["warnings"] == []
+        )
+        file.write_bytes(seats())
+        run("board", "bootstrap", str(file))
         assert "has no passkey yet" in run("board", "show").stdout
         assert "ada, grace, alan" in run("board", "found", code=1).stderr
 

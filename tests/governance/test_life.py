@@ -13,6 +13,7 @@ from tocsin.governance.service import appeals, applications, emergency, motions,
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.vocabulary import Choice
 
 PIXEL = "https://pixel.example"
 
@@ -151,3 +152,27 @@ def test_to_expulsion_and_an_appeal(settings: Settings, clock: MovableClock) -> 
         clock.now = board.state.members[PIXEL].suspended_until or 0
         board.hub.run_job("governance.tick")
         assert standing(board) == "active"
+
+
+def test_an_applicant_whose_rejection_is_not_upheld_is_discussed_anew(
+    settings: Settings, clock: MovableClock
+) -> None:
+    with governed(settings, clock, [*seats(9), *panel()]) as board:
+        chamber, key = board.chamber, SigningKey.generate()
+        made = applications.apply(chamber, form(board.hub, "unlucky", key, communities={}), submit=True)
+        board.vet(made.id)
+        board.sponsor(made.id)
+        no: dict[str, Choice] = {f"s{number}": "no" for number in range(1, 10)}
+        motion = motions.propose_admission(chamber, board.seated("s1"), made.id)
+        assert board.carry(motion, no).result == "fails"
+        assert applications.status(chamber, made.id).state == "rejected"
+        appeal = appeals.appeal_rejection(chamber, made.id, made.secret)
+        board.discuss(appeal)
+        for seat in ("p1", "p2", "p3"):
+            heard = board.vote(appeal, seat)
+        assert heard.result == "passes"
+        assert applications.status(chamber, made.id).state == "discussion"
+        again = motions.propose_admission(chamber, board.seated("s1"), made.id)
+        assert board.carry(again).result == "passes"
+        assert applications.status(chamber, made.id).state == "approved_pending_keys"
+        assert board.state.members["https://unlucky.example"].state == "approved_pending_keys"

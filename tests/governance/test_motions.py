@@ -16,6 +16,8 @@ from tocsin_schemas.problems import Refused
 
 PIXEL = "https://pixel.example"
 KIOSK = "https://kiosk.example"
+BOOTH = "https://booth.example"
+TIED = "https://tied.example"
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +120,15 @@ def test_the_same_motion_twice(board: Board) -> None:
 
 def test_recusals_by_complaint_tie_and_own_word(board: Board) -> None:
     chamber, clock = board.chamber, board.clock
-    motions.declare_tie(chamber, board.seated("s4"), PIXEL, None)
-    motions.declare_tie(chamber, board.seated("s5"), PIXEL, clock.now - 729 * DAY)
-    motions.declare_tie(chamber, board.seated("s6"), PIXEL, clock.now - 800 * DAY)
-    refuses(board, "claim-invalid", motions.declare_tie, chamber, board.seated("s6"), PIXEL, clock.now + 1)
+    board.member("booth")
+    board.activate("booth")
+    motions.declare_tie(chamber, board.seated("s4"), BOOTH, None)
+    motions.declare_tie(chamber, board.seated("s5"), BOOTH, clock.now - 729 * DAY)
+    motions.declare_tie(chamber, board.seated("s6"), BOOTH, clock.now - 800 * DAY)
+    refuses(board, "claim-invalid", motions.declare_tie, chamber, board.seated("s6"), BOOTH, clock.now + 1)
     refuses(board, "claim-invalid", motions.declare_tie, chamber, board.seated("s6"), "pixel", None)
     until = {"until": clock.now + 60 * DAY}
-    made = board.propose("member.suspend", PIXEL, until, complainant="https://seat-s2.example")
+    made = board.propose("member.suspend", BOOTH, until, complainant="https://seat-s2.example")
     motions.declare(chamber, board.seated("s9"), made, conflict=True)
     shown = motions.motion(chamber, made, board.seated("s9"))
     assert shown.declared is True
@@ -138,10 +142,40 @@ def test_recusals_by_complaint_tie_and_own_word(board: Board) -> None:
     # The notice of five working days runs from the proposal.
     assert shown.params["noticed_at"] == clock.now
     closed = board.carry(made, {"s1": "yes", "s3": "yes", "s6": "yes", "s7": "no", "s8": "abstain"})
-    assert (closed.result, standing(board)) == ("passes", "suspended")
-    assert board.decide("member.reinstate", PIXEL).result == "passes"
-    for seat in ("s4", "s5"):
-        motions.declare_tie(chamber, board.seated(seat), PIXEL, clock.now - 800 * DAY)
+    assert (closed.result, standing(board, BOOTH)) == ("passes", "suspended")
+    assert board.decide("member.reinstate", BOOTH).result == "passes"
+
+
+def test_a_tie_that_was_said_to_last_has_not_ended_before(board: Board) -> None:
+    """Or whoever declared one could unsay the 24 months that follow it, on the day of a ballot."""
+    chamber, clock, seat = board.chamber, board.clock, board.seated("s6")
+
+    def refused(ended_at: int) -> None:
+        assert refuses(board, "claim-invalid", motions.declare_tie, chamber, seat, TIED, ended_at).field == (
+            "ended_at"
+        )
+
+    def said() -> int | None:
+        (tie,) = [tie for tie in motions.ties(chamber, seat) if tie.issuer == TIED]
+        return tie.ended_at
+
+    motions.declare_tie(chamber, seat, TIED, None)
+    today = clock.now - clock.now % DAY
+    for past in (0, clock.now - 800 * DAY, today - 1):
+        refused(past)
+    assert said() is None
+    clock.advance(10 * DAY)
+    motions.declare_tie(chamber, seat, TIED, today)
+    assert said() == today
+    # An end moves on, never back; and what lasts again has not ended before that was said.
+    for past in (0, today - 1):
+        refused(past)
+    motions.declare_tie(chamber, seat, TIED, today + 5 * DAY)
+    motions.declare_tie(chamber, seat, TIED, None)
+    refused(today + 5 * DAY)
+    motions.declare_tie(chamber, seat, TIED, clock.now)
+    # One that was over when it was first declared says what it says.
+    motions.declare_tie(chamber, board.seated("s7"), TIED, 0)
 
 
 def test_what_the_board_cannot_decide_goes_to_the_panel(board: Board) -> None:
@@ -151,10 +185,9 @@ def test_what_the_board_cannot_decide_goes_to_the_panel(board: Board) -> None:
     refuses(board, "ballot-recused", motions.endorse, board.chamber, board.seated("s3"), made)
     # One other seat is left that may endorse it, so one is enough.
     assert motions.endorse(board.chamber, board.seated("s2"), made).state == "discussion"
-    board.discuss(made)
-    board.vote(made, "s1")
-    asked = board.vote(made, "s2")
-    assert (asked.state, asked.result) == ("closed", "panel")
+    # Nobody could carry it, so nobody is asked: its ballot is over as it opens.
+    asked = board.discuss(made)
+    assert (asked.state, asked.result, asked.ballots) == ("closed", "panel", ())
     assert standing(board) == "active"
     (follow,) = [row for row in motions.docket(board.chamber) if row.state == "ballot"]
     shown = motions.motion(board.chamber, follow.id)

@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.officers import seats
 from tocsin.governance.rules import motions, vetting
-from tocsin.governance.rules.applications import QUESTIONS, missing, read_answers
+from tocsin.governance.rules.applications import QUESTIONS, Answer, missing, read_answers
 from tocsin.governance.rules.ballots import everybody_voted, tallied
-from tocsin.governance.rules.people import Caller, group_of, may_vote
+from tocsin.governance.rules.people import Caller, groups_of, may_vote
 from tocsin.governance.rules.sponsors import chosen, needed
 from tocsin.governance.rules.tokens import MemberWord
 from tocsin.governance.rules.vetting import ITEMS, Check
@@ -71,19 +71,34 @@ def test_the_checklist_is_done_when_two_people_passed_each_item_and_nobody_faile
     assert vetting.missing([check(item, "ada") for item in ITEMS] * 100) == ITEMS
 
 
+ANSWERS = {"appeals": (Answer(origin="https://help.pixel.example"),)}
+
+
+def test_what_was_found_on_an_answer_is_gone_with_it() -> None:
+    other = {"appeals": (Answer(origin="https://other.example"),)}
+    assert vetting.unsettled(ANSWERS, ANSWERS) == vetting.unsettled(ANSWERS, {}) == frozenset()
+    assert vetting.unsettled(ANSWERS, other) == {"appeal_works", "rights_screen"}
+    assert vetting.unsettled({}, ANSWERS) == vetting.unsettled(ANSWERS, other)
+    unknown = {item for items in vetting.BEARS_ON.values() for item in items} - set(ITEMS)
+    assert unknown == set()
+    # Sponsors' letters are no answer of the applicant's.
+    assert set(ITEMS) - {item for items in vetting.BEARS_ON.values() for item in items} == {"sponsor_letters"}
+
+
 def test_a_report_is_one_document_with_one_digest() -> None:
     twice = [check(item, name) for name in ("ada", "ben") for item in ITEMS]
-    document = vetting.report("ap_1", "https://pixel.example", twice)
+    document = vetting.report("ap_1", "https://pixel.example", ANSWERS, twice)
     digest = vetting.report_digest(document)
     assert digest == vetting.report_digest(dict(reversed(document.items())))
     others = [
-        vetting.report("ap_2", "https://pixel.example", twice),
-        vetting.report("ap_1", "https://kiosk.example", twice),
-        vetting.report("ap_1", "https://pixel.example", [*twice, check("identity", "cy")]),
+        vetting.report("ap_2", "https://pixel.example", ANSWERS, twice),
+        vetting.report("ap_1", "https://kiosk.example", ANSWERS, twice),
+        vetting.report("ap_1", "https://pixel.example", {}, twice),
+        vetting.report("ap_1", "https://pixel.example", ANSWERS, [*twice, check("identity", "cy")]),
     ]
     assert digest not in {vetting.report_digest(other) for other in others}
     with pytest.raises(Refused, match="vetting-incomplete"):
-        vetting.report("ap_1", "https://pixel.example", twice[1:])
+        vetting.report("ap_1", "https://pixel.example", ANSWERS, twice[1:])
 
 
 def test_every_question_can_be_answered_and_every_required_one_is_missed() -> None:
@@ -119,11 +134,16 @@ def test_sponsors_are_two_of_different_owners_that_are_not_the_applicants() -> N
 
 
 def test_where_a_person_speaks_from() -> None:
-    x = member("x", "cg_x")
+    x, y = member("x", "cg_x"), member("y", "cg_y")
     sent = OFFICERS[0].seat
-    assert group_of(state(x), Caller("ada", frozenset({"vetter"}), x.issuer)) == "cg_x"
-    assert group_of(state(x), Caller(sent.handle or "", frozenset({"board"}))) == sent.control_group
-    assert group_of(state(x), Caller("ada", frozenset({"vetter"}))) is None
+    assert groups_of(state(x), Caller("ada", frozenset({"vetter"}), x.issuer)) == {"cg_x"}
+    # Whichever organisation somebody speaks for, the others count as well, and the seat besides.
+    both = Caller("ada", frozenset({"vetter"}), y.issuer, frozenset({x.issuer, y.issuer}))
+    assert groups_of(state(x, y), both) == {"cg_x", "cg_y"}
+    seated = Caller(sent.handle or "", frozenset({"vetter"}), x.issuer)
+    assert groups_of(state(x), seated) == {"cg_x", sent.control_group}
+    assert groups_of(state(x), Caller(sent.handle or "", frozenset({"board"}))) == {sent.control_group}
+    assert groups_of(state(x), Caller("ada", frozenset({"vetter"}))) == frozenset()
     restricted = member("seat-s1", sent.control_group or "", "restricted")
     assert may_vote(state(), sent)
     assert not may_vote(state(restricted), sent)

@@ -129,6 +129,9 @@ LAWS: dict[str, Callable[[Member, Transition, Member], bool]] = {
     ),
     "who is expelled was suspended": lambda old, by, _: by.target != "expelled" or old.state == "suspended",
     "duty officers do one thing": lambda _, by, __: by.by != "duty" or by.target == "emergency_suspended",
+    "an emergency is not repeated": lambda _, by, __: (
+        by.target != "emergency_suspended" or "no_recent_emergency" in by.requires
+    ),
     "an emergency ends where it began": lambda old, by, _: (
         old.state != "emergency_suspended" or by.target in {"suspended", old.before}
     ),

@@ -17,7 +17,7 @@ import pytest
 from tests.support.authenticator import Authenticator
 from tocsin_client.board.webauthn import WebAuthn
 from tocsin_schemas import chain
-from tocsin_schemas.ballots import closes_at, count, recusals_at_close, recusals_at_opening, rosters_asked
+from tocsin_schemas.ballots import closes_at
 from tocsin_schemas.board import BoardState, MemberStanding
 from tocsin_schemas.decisions import (
     Admit,
@@ -33,6 +33,12 @@ from tocsin_schemas.decisions import (
     ballot_challenge,
     decision_digest,
     sign_ballot,
+)
+from tocsin_schemas.electorate import (
+    count,
+    recusals_at_close,
+    recusals_at_opening,
+    rosters_asked,
 )
 from tocsin_schemas.governance import (
     NO_RECORD,

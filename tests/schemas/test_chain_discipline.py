@@ -238,9 +238,8 @@ def test_an_expelled_member_appeals_to_who_did_not_vote() -> None:
     tied.now = expelled + 365 * DAY
     tied.admit(PIXEL, "a")
     assert (state(tied), tied.member(PIXEL).keys[old].revoked_at) == ("provisional", expelled)
-    absent = tied.member(PIXEL).absent
-    assert absent is not None
-    assert (absent.since <= expelled, absent.until) == (True, expelled + 365 * DAY)
+    (absent,) = tied.member(PIXEL).absences
+    assert (absent.since <= expelled, absent.vacant, absent.until) == (True, True, expelled + 365 * DAY)
 
 
 def test_what_can_be_appealed() -> None:

@@ -8,16 +8,26 @@ from tests.schemas.boards import HUB, Hall
 from tocsin_schemas import envelope
 from tocsin_schemas.explained import explain
 from tocsin_schemas.governance import HubBody, Record, entry_kind, parse_record, record_bytes, sign_key_proof
-from tocsin_schemas.hub_acts import HUB_ACT_TYP, HubAct, sign_hub_act
-from tocsin_schemas.jwk import SigningKey
+from tocsin_schemas.hub_acts import ALGS, HUB_ACT_TYP, HubAct, HubSigning, hub_public_key, sign_hub_act
+from tocsin_schemas.jwk import SigningKey, public_key
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.rsa import RsaKey, RsaPublic
 from tocsin_schemas.signals import LATEST
+from tocsin_schemas.vocabulary import HubKeyName
 
+MAX_RECORD = 8 * 1024
 OLD, NEW, NEXT = (SigningKey.generate() for _ in range(3))
+PAIRS: dict[HubKeyName, tuple[HubSigning, HubSigning]] = {
+    "events": (OLD, NEW),
+    "delivery": (OLD, NEW),
+    "token": (SigningKey.generate("ES256"), SigningKey.generate("ES256")),
+    "ssf_es": (SigningKey.generate("ES256"), SigningKey.generate("ES256")),
+    "ssf_rs": (RsaKey.generate(), RsaKey.generate()),
+}
 
 
-def rotation(hall: Hall, signer: SigningKey = OLD, coming: SigningKey = NEW, **changes: Any) -> str:
+def rotation(hall: Hall, signer: HubSigning = OLD, coming: HubSigning = NEW, **changes: Any) -> str:
     """The JWS of a rotation, with members of its payload changed."""
     fields = {
         "iss": HUB,
@@ -33,8 +43,8 @@ def rotation(hall: Hall, signer: SigningKey = OLD, coming: SigningKey = NEW, **c
     return sign_hub_act(HubAct.model_validate(fields | changes), signer)
 
 
-def first(hall: Hall, **changes: Any) -> HubBody:
-    return HubBody(rotation=rotation(hall, **changes), signer=OLD.public.jwk())
+def first(hall: Hall, signer: HubSigning = OLD, **changes: Any) -> HubBody:
+    return HubBody(rotation=rotation(hall, signer, **changes), signer=signer.public.jwk())
 
 
 def refused(hall: Hall, body: HubBody) -> str:
@@ -101,13 +111,68 @@ def test_a_change_that_does_not_follow_is_refused(changes: dict[str, Any], code:
 )
 def test_the_times_are_checked(begins: int, ends: int, iat: int, code: str) -> None:
     hall = Hall()
-    times = {"not_before": hall.now + begins, "retires_at": hall.now + ends, "iat": hall.now + iat}
+    times: dict[str, Any] = {
+        "not_before": hall.now + begins,
+        "retires_at": hall.now + ends,
+        "iat": hall.now + iat,
+    }
     assert refused(hall, first(hall, **times)) == code
 
 
-def test_a_key_of_another_kind_is_refused() -> None:
+@pytest.mark.parametrize("name", PAIRS)
+def test_each_of_the_hubs_keys_is_changed_by_one_of_its_kind(name: HubKeyName) -> None:
     hall = Hall()
-    assert refused(hall, first(hall, coming=SigningKey.generate("ES256"))) == "claim-invalid"
+    old, new = PAIRS[name]
+    record = hall.append(first(hall, old, coming=new, name=name))
+    assert parse_record(record_bytes(record)) == record
+    assert len(record_bytes(record)) < MAX_RECORD
+    held = hall.state.hub_keys[name]
+    assert [(key.jwk, key.not_after) for key in held] == [
+        (old.public.jwk(), hall.now + 7 * DAY),
+        (new.public.jwk(), LATEST),
+    ]
+    assert [hub_public_key(key.jwk) for key in held] == [old.public, new.public]
+    assert explain(record).startswith(f"The hub changes its {name} key at 20")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("kind", [0, 1, 2], ids=["Ed25519", "ES256", "RS256"])
+def test_a_key_of_another_kind_is_refused(name: HubKeyName, kind: int) -> None:
+    hall = Hall()
+    old, new = PAIRS[("events", "token", "ssf_rs")[kind]]
+    if old.public.alg == ALGS[name]:
+        other = PAIRS["ssf_rs" if kind < 2 else "events"][0]
+        assert refused(hall, first(hall, other, coming=new, name=name)) == "claim-invalid"
+        return
+    assert refused(hall, first(hall, coming=new, name=name)) == "claim-invalid"
+    assert refused(hall, first(hall, old, coming=new, name=name)) == "claim-invalid"
+
+
+def test_an_rsa_key_is_a_hubs_and_nobody_elses() -> None:
+    key = RsaKey.generate()
+    token = envelope.sign(b"{}", key, HUB_ACT_TYP)
+    assert envelope.open_with(token, key.public, HUB_ACT_TYP) == b"{}"
+    assert envelope.kid_of(token, HUB_ACT_TYP, rsa=True) == key.public.kid
+    for call in (
+        lambda: envelope.open_token(token, {}, HUB_ACT_TYP),
+        lambda: envelope.kid_of(token, HUB_ACT_TYP),
+        lambda: envelope.open_with(token, OLD.public, HUB_ACT_TYP),
+    ):
+        with pytest.raises(Refused) as caught:
+            call()
+        assert caught.value.code == "alg-not-allowed"
+    with pytest.raises(Refused) as caught:
+        public_key(key.public.jwk())
+    assert caught.value.code == "claim-invalid"
+    other = RsaKey.generate().public
+    for public in (other, RsaPublic(other.n, other.e, key.public.kid)):
+        with pytest.raises(Refused) as caught:
+            envelope.open_with(token, public, HUB_ACT_TYP)
+        assert caught.value.code == ("key-unknown" if public is other else "signature-invalid")
+    signed = envelope.sign(b"{}", OLD, HUB_ACT_TYP)
+    with pytest.raises(Refused) as caught:
+        envelope.open_with(signed, RsaPublic(other.n, other.e, OLD.public.kid), HUB_ACT_TYP)
+    assert caught.value.code == "alg-key-mismatch"
 
 
 @pytest.mark.parametrize("signer", [None, NEW.public.jwk(), {**OLD.public.jwk(), "use": "sig"}])

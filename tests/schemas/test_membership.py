@@ -29,6 +29,7 @@ info_requested > vetting: answer, applicant
 info_requested > lapsed: lapse, clock, information
 draft > lapsed: abandon, applicant
 submitted > lapsed: abandon, applicant
+submitted > lapsed: discard, vetting
 vetting > lapsed: abandon, applicant
 info_requested > lapsed: abandon, applicant
 draft > lapsed: lapse, clock, application
@@ -49,9 +50,9 @@ provisional > rejected: refuse (quorate_ballot), board
 active > active: attest, member
 active > restricted: lapse, clock, attestation
 restricted > active: attest (not_sanctioned), member
-provisional > emergency_suspended: emergency_suspend, duty
-active > emergency_suspended: emergency_suspend, duty
-restricted > emergency_suspended: emergency_suspend, duty
+provisional > emergency_suspended: emergency_suspend (no_recent_emergency), duty
+active > emergency_suspended: emergency_suspend (no_recent_emergency), duty
+restricted > emergency_suspended: emergency_suspend (no_recent_emergency), duty
 emergency_suspended > provisional: lapse (was_provisional), clock, emergency
 emergency_suspended > active: lapse (was_active), clock, emergency
 emergency_suspended > restricted: lapse (was_restricted), clock, emergency

@@ -6,11 +6,12 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import RSAKey
 
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.rsa import RsaKey
+from tocsin_schemas.rsa import RsaKey, rsa_of, rsa_public
 
 
 @cache
@@ -56,3 +57,50 @@ def _broken() -> list[dict[str, Any]]:
 def test_what_is_no_whole_private_key_is_refused(place: int) -> None:
     with pytest.raises(Refused, match="not a private JWK of an RS256 key"):
         RsaKey.from_jwk(_broken()[place])
+
+
+def test_a_public_key_is_written_and_read() -> None:
+    public = made().public
+    assert rsa_public(public.jwk()) == public
+    assert rsa_of(public.raw) == public
+    read = serialization.load_der_public_key(public.raw)
+    assert isinstance(read, rsa.RSAPublicKey)
+    modulus = int.from_bytes(base64.urlsafe_b64decode(public.n + "=="))
+    assert read.public_numbers() == rsa.RSAPublicNumbers(65537, modulus)
+
+
+def test_it_verifies_what_its_key_has_signed_and_nothing_else() -> None:
+    signature = made().sign(b"message")
+    assert made().public.verify(signature, b"message")
+    assert not made().public.verify(signature, b"massage")
+    assert not made().public.verify(signature[:-1], b"message")
+    assert not made().public.verify(b"", b"message")
+
+
+def _not_public() -> list[dict[str, Any]]:
+    whole: dict[str, Any] = dict(made().public.jwk())
+    small = _small()
+    large = base64.urlsafe_b64encode((2**8192 + 1).to_bytes(1025)).rstrip(b"=").decode()
+    return [
+        {},
+        {"kty": "RSA"},
+        made().jwk(),
+        {**whole, "kty": "EC"},
+        {**whole, "n": 5},
+        {**whole, "n": ["A"]},
+        {**whole, "n": "\u00e9" + whole["n"]},
+        {**whole, "n": whole["n"] + "="},
+        {**whole, "n": "AAAA" + whole["n"]},
+        {**whole, "e": "AAEAAQ"},
+        {**whole, "e": "Ag"},
+        {**whole, "e": "AQAAAAE"},
+        {"kty": "RSA", "n": small["n"], "e": small["e"]},
+        {**whole, "n": large},
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize("place", range(14))
+def test_what_is_no_public_key_is_refused(place: int) -> None:
+    with pytest.raises(Refused, match="not a public JWK of an RS256 key"):
+        rsa_public(_not_public()[place])

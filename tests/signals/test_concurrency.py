@@ -21,7 +21,7 @@ SIZES = (150, 20, 1)
 LIMITS = (50, 100, 1000, 10_000)
 ENOUGH = 90
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 
 class Follower(threading.Thread):

@@ -120,6 +120,7 @@ def dirty_headers(voice: Voice, claims: dict[str, Any], values: Iterable[str]) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 def test_no_raw_value_gets_in_or_is_found_anywhere(bare_database_url: str, tmp_path: Path) -> None:
     data_dir = tmp_path / "live"
     data_dir.mkdir(mode=0o700)

@@ -30,7 +30,7 @@ LINES = 400
 PATIENCE = 20
 CAP = 10_000_000
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 
 @contextmanager

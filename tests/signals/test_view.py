@@ -129,15 +129,15 @@ def test_the_standing_is_what_the_shown_statements_fold_to(hub: Hub, plan: list[
     """Whatever four members (two of one owner) do about it, anyone can recompute the status and its reasons."""
     serial = len(hub.members.list_members())
     voices = [Voice(hub, f"m{serial + n}", owner=f"owner{serial}" if n > 1 else None) for n in range(4)]
-    last: dict[int, str] = {}
+    last: dict[int, tuple[str, int]] = {}
     for turn, (who, what) in enumerate(plan):
         voice = voices[who]
         if what == "wait":
             hub.clock.advance(DAY)
         elif what == "pull":
             voice.feed(after=max(0, voice.get("/v1/me").json()["log_size"] - 20))
-        elif what == "retract" and who in last:
-            voice.party.sdk().retract(COMMUNITY, last.pop(who), "error")
+        elif what == "retract" and hub.clock() < last.get(who, ("", 0))[1]:
+            voice.party.sdk().retract(COMMUNITY, last.pop(who)[0], "error")
         else:
             until = hub.clock() + 3 * DAY
             proof = [evidence(serial * 100 + turn)]
@@ -150,7 +150,7 @@ def test_the_standing_is_what_the_shown_statements_fold_to(hub: Hub, plan: list[
             hub.clock.advance(1)
             answer = voice.post(voice.sign(event, md5(serial)))
             if answer.status_code == 201:
-                last[who] = answer.json()["statement"]
+                last[who] = answer.json()["statement"], until
         if voices[0].view(md5(serial)).status_code == 200:
             check_view(hub, voices[0], serial)
     check_hub(hub.database, hub.settings)

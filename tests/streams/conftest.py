@@ -26,6 +26,7 @@ def shared_hub(module_settings: Settings) -> Iterator[Hub]:
 def hub(shared_hub: Hub) -> Iterator[Hub]:
     """What a test leaves behind is whole."""
     yield shared_hub
+    shared_hub.run_job("streams.fanout")
     with shared_hub.database.snapshot() as uow:
         check_streams(uow)
 

@@ -156,7 +156,7 @@ def test_another_target_is_verified_anew_and_is_not_sent_the_old_authorization(
         (checked,) = other.got
         assert "authorization" not in checked.headers
         assert came(hub, other, reader.issuer) == ["verification"]
-        other.status = 204
+        other.status = 202
         hub.clock.advance(600)
         deliver(hub)
         deliver(hub)
@@ -214,7 +214,7 @@ def test_from_push_to_poll_and_back_nothing_is_lost(
     assert [claims["sub_id"]["id"] for _, claims in reader.told(polled)] == [str(md5(1))]
     say(author, community, 2)
     hub.run_job("streams.fanout")
-    target.status = 200
+    target.status = 202
     target.take()
     back = {"method": PUSH, "endpoint_url": target.url}
     assert reader.ask("PATCH", "/ssf/stream", {**named, "delivery": back}).status_code == 200

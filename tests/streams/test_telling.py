@@ -314,7 +314,8 @@ def test_what_the_board_decides_is_told(hub: Hub, member: Admit) -> None:
     assert claims["event"]["state"] == "suspended"
     hub.members.reinstate(moved.issuer)
     hub.members.revoke_key(moved.party.key.public.kid)
-    assert words(told(hub, reader, stream)) == ["member.state_changed", "key.revoked"]
+    # What is urgent overtakes.
+    assert words(told(hub, reader, stream)) == ["key.revoked", "member.state_changed"]
 
 
 def test_a_suspended_member_is_told_of_corrections_alone(

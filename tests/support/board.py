@@ -44,12 +44,14 @@ from tocsin.governance.service.context import Chamber
 from tocsin.governance.service.views import BallotPaper, MotionView
 from tocsin.governance.store.motions import Motion
 from tocsin.members.rules import control_group_id
-from tocsin_schemas.ballots import asked
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import (
     Decision,
     ballot_challenge,
     decision_digest,
+)
+from tocsin_schemas.electorate import (
+    asked,
 )
 from tocsin_schemas.envelope import encode
 from tocsin_schemas.governance import Act, DecisionBody, Genesis, sign_act, sign_key_proof
@@ -193,7 +195,7 @@ class Board:
             decision = course.frame(uow, state, row, uow.now)
             barred = {recusal.seat for recusal in decision.recused}
             ballots = [
-                self.officers[seat.seat].sign(decision, "yes", uow.now)
+                self.officers[seat.seat].sign(decision, "yes", decision.issued_at)
                 for seat in asked(state, decision)
                 if seat.seat not in barred
             ]

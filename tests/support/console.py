@@ -168,6 +168,7 @@ def seat(hub: Any, seats: Mapping[str, Seated]) -> None:
         return replace(found, credentials=frozenset(key.id for key in accounts.passkeys(handle)))
 
     accounts.context.seats = seat_of
+    accounts.context.named = seats.__contains__
 
 
 def browser_person(

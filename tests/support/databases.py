@@ -85,14 +85,15 @@ def _empty(url: str) -> None:
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         # Foreign keys are triggers; without them the order of the tables does not matter.
-        connection.execute("SET session_replication_role = replica")
+        steps: list[sql.SQL | sql.Composed] = [sql.SQL("SET session_replication_role = replica")]
         for table in _tables(connection):
-            connection.execute(_each("DELETE FROM public.{}", table))
-            connection.execute(_each("INSERT INTO public.{} SELECT * FROM seed.{}", table))
-        for (sequence,) in connection.execute(
-            "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
-        ).fetchall():
-            connection.execute(_each("ALTER SEQUENCE public.{} RESTART", sequence))
+            steps.append(_each("DELETE FROM public.{}", table))
+            steps.append(_each("INSERT INTO public.{} SELECT * FROM seed.{}", table))
+        sequences = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
+        for (sequence,) in connection.execute(sequences).fetchall():
+            steps.append(_each("ALTER SEQUENCE public.{} RESTART", sequence))
+        # In one message: a hundred and fifty ways there and back took longer than the work.
+        connection.execute(sql.SQL(";\n").join(steps))
 
 
 def _tables(connection: psycopg.Connection) -> list[str]:

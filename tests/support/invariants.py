@@ -272,7 +272,8 @@ _STUCK = {
     "a queue that is not leased and is due at another time than its items, or its receiver's breaker": f"""
  SELECT q.receiver_id, q.lane, q.due_at FROM delivery_queue q JOIN delivery_receiver r ON r.id = q.receiver_id
  WHERE q.holder IS NULL AND coalesce(q.due_at, -1) <> coalesce(
-  CASE WHEN r.breaker_until > {_EARLIEST} THEN r.breaker_until ELSE {_EARLIEST} END, -1)""",
+  CASE WHEN r.state <> 'open' THEN NULL
+   WHEN r.breaker_until > {_EARLIEST} THEN r.breaker_until ELSE {_EARLIEST} END, -1)""",
     "a receiver without its two queues": "SELECT r.id FROM delivery_receiver r WHERE 2 <>"
     " (SELECT count(*) FROM delivery_queue q WHERE q.receiver_id = r.id)",
     "a queue without a receiver": "SELECT q.receiver_id FROM delivery_queue q WHERE NOT EXISTS"
@@ -281,8 +282,9 @@ _STUCK = {
     " (SELECT 1 FROM delivery_receiver r WHERE r.id = i.receiver_id)",
     "an attempt without its item": "SELECT a.id FROM delivery_attempt a WHERE NOT EXISTS (SELECT 1 FROM"
     " delivery_item i WHERE i.id = a.item_id AND i.receiver_id = a.receiver_id)",
-    "something pending for a receiver that is given nothing": "SELECT i.id FROM delivery_item i JOIN"
-    " delivery_receiver r ON r.id = i.receiver_id WHERE i.state = 'pending' AND r.state <> 'open'",
+    "something pending, and due, for a receiver that is given nothing": "SELECT q.receiver_id FROM delivery_queue q"
+    " JOIN delivery_receiver r ON r.id = q.receiver_id WHERE q.holder IS NULL AND q.due_at IS NOT NULL"
+    " AND r.state <> 'open'",
     "given up or accepted without a single attempt": "SELECT i.id FROM delivery_item i WHERE i.attempts = 0 AND"
     " i.state IN ('delivered', 'dead')",
     "failures, and none to show": "SELECT r.id FROM delivery_receiver r WHERE r.failures > 0 AND"

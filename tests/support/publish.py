@@ -8,7 +8,7 @@ import argparse
 import difflib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,11 +59,15 @@ def write(home: Path, expected: Mapping[str, str]) -> None:
             print(f"removed: {path}")
 
 
-def main(arguments: list[str] | None = None, home: Path = SCHEMAS) -> int:
+def main(
+    arguments: list[str] | None = None,
+    home: Path = SCHEMAS,
+    make: Callable[[], Mapping[str, str]] = files,
+) -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Write what is published, or check it.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
     options = parser.parse_args(arguments)
-    expected = files()
+    expected = make()
     if not options.check:
         write(home, expected)
         return 0

@@ -12,8 +12,9 @@ _BREACHES: Final = {
     "a removed subject of a stream that is not there": "SELECT r.stream_id FROM stream_removed r WHERE NOT EXISTS"
     " (SELECT 1 FROM stream s WHERE s.id = r.stream_id)",
     "a token on a push stream that flows, which delivery was never given": "SELECT w.id FROM stream_waiting w"
-    " JOIN stream s ON s.id = w.stream_id WHERE NOT w.queued AND s.method = 'push' AND s.status = 'enabled'"
-    " AND s.verified_at IS NOT NULL",
+    " JOIN stream s ON s.id = w.stream_id JOIN organisation o ON o.id = s.organisation_id"
+    " WHERE NOT w.queued AND s.method = 'push' AND s.status = 'enabled' AND s.verified_at IS NOT NULL"
+    " AND o.state <> 'emergency_suspended'",
     "a token that delivery was given and does not have": "SELECT w.id FROM stream_waiting w"
     " JOIN stream s ON s.id = w.stream_id WHERE w.queued AND s.method = 'push' AND NOT EXISTS (SELECT 1"
     " FROM delivery_item i WHERE i.receiver_id = s.receiver_id AND i.message_id = w.id)",

@@ -12,6 +12,7 @@ from tocsin.webhooks.rules import Move
 from tocsin_schemas.endpoints import CHOOSABLE, EndpointState
 from tocsin_schemas.membership import SCOPES_OF
 from tocsin_schemas.notifications import ENDPOINT_EVENTS
+from tocsin_schemas.signals import LATEST
 from tocsin_schemas.vocabulary import MemberClass
 
 DAY = 86_400
@@ -156,3 +157,11 @@ def test_the_challenge_goes_out_as_an_event() -> None:
         "timestamp": "2026-11-22T12:00:00Z",
         "data": {"subject": "endpoint:ep_1", "challenge": CHALLENGE},
     }
+
+
+def test_a_secret_ends_with_the_key_that_it_comes_from() -> None:
+    first, second = START + 100, START + 200
+    lives = [(0, first), (START + 10, second), (START + 150, LATEST)]
+    made = (START - 5, START + 10, START + 11, START + 150, START + 151)
+    assert [rules.rotate_by(at, lives) for at in made] == [first, first, second, second, None]
+    assert rules.rotate_by(START, []) is None

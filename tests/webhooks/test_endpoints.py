@@ -78,7 +78,8 @@ def test_an_endpoint_is_made_shown_and_removed(desk: Desk, receiver: Receiver) -
     body = made.json()
     assert made.headers["Location"] == f"{ENDPOINTS}/{body['id']}"
     assert body.pop("secret").startswith("whsec_")
-    assert body.pop("public_key").startswith("whpk_")
+    public_key = body.pop("public_key")
+    assert public_key.startswith("whpk_")
     shown = desk.ask("GET", f"/{body['id']}").json()
     assert shown == body
     assert shown == {
@@ -91,6 +92,7 @@ def test_an_endpoint_is_made_shown_and_removed(desk: Desk, receiver: Receiver) -
         "labels": ["ncii@1:intimate_image"],
         "severity": "notice",
         "created_at": shown["created_at"],
+        "public_keys": [public_key],
         "backlog": 0,
         "held": 0,
         "failures": 0,
@@ -106,10 +108,11 @@ def test_no_secret_lies_in_the_database_or_is_shown_again(desk: Desk, receiver: 
     made = desk.make(receiver.url)
     rotated = desk.ask("POST", f"/{made['id']}/rotation")
     assert rotated.headers["Cache-Control"] == "no-store"
-    secrets = [one[name] for one in (made, rotated.json()) for name in ("secret", "public_key")]
-    assert len(set(secrets)) == 4
+    keys, secrets = ([one[name] for one in (rotated.json(), made)] for name in ("public_key", "secret"))
+    assert len({*keys, *secrets}) == 4
     later = "".join(desk.ask("GET", path).text for path in ("", f"/{made['id']}"))
     assert not any(secret in later for secret in secrets)
+    assert desk.ask("GET", f"/{made['id']}").json()["public_keys"] == keys
     assert desk.refused("POST", f"/{made['id']}/rotation") == (409, "endpoint-rotating", "")
     assert desk.ask("GET", f"/{made['id']}").json()["overlap_until"]
     again = desk.ask("POST", f"/{made['id']}/rotation?again=true")

@@ -63,6 +63,7 @@ def test_owner_fan_out_and_courier_do_not_block_each_other(
 
     def pausing() -> None:
         for state in ("paused", "active") * 12:
+            calling_hub.clock.advance(rules.PROBE_WINDOW)
             endpoints.change(webhooks, org, one, EndpointChange.model_validate({"state": state}))
 
     def rotating() -> None:

@@ -15,6 +15,7 @@ from tocsin.webhooks.rules import (
     asked_for,
     may_be_shown,
     may_be_told,
+    missed,
     reads_freely,
 )
 from tocsin_schemas.membership import EFFECTS
@@ -148,3 +149,12 @@ _NOTICES = st.builds(
 def test_filters_narrow_each_other_and_never_widen(wanted: Filter, said: Notice) -> None:
     each = [asked_for(ALL._replace(**{name: value}), said) for name, value in wanted._asdict().items()]
     assert asked_for(wanted, said) is all(each)
+
+
+@pytest.mark.parametrize(("state", "kind"), list(itertools.product(STATES, EVENT_TYPES)))
+def test_what_a_suspended_member_is_not_told_it_misses(state: MemberState, kind: EventType) -> None:
+    said = notice(kind)
+    suspended = state in {"suspended", "emergency_suspended"}
+    assert missed(reader(state), ALL, said) is (suspended and not addressed(reader(state), ALL, said))
+    assert not missed(reader(state), ALL, notice(kind, OTHER)), "nor could it read that"
+    assert not missed(reader(state), ALL._replace(types=frozenset({"key.revoked"})), notice("key.rotating"))

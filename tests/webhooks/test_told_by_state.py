@@ -143,12 +143,36 @@ def test_a_suspended_member_is_told_of_a_dispute_and_not_shown_it(
     hub = calling_hub
     author, one, two, reader, other = (member(hub, community) for _ in range(5))
     full, control = hear(reader, detail="full"), hear(other, detail="full")
-    put(hub, reader.issuer, "suspended")
     author.say(report(hub.clock() + 90 * DAY), md5(45), community=community)
+    deliver(hub)
+    assert full.types() == ["signal.recorded"]
+    put(hub, reader.issuer, "suspended")
     for voice in (one, two):
         voice.say(DISPUTE, md5(45), community=community)
     deliver(hub)
-    (said,) = full.raw
+    _, said = full.raw
     assert said["type"] == "indicator.disputed"
-    assert "records" not in said["data"]
+    assert not {"records", "labels"} & said["data"].keys()
     assert all("records" in one["data"] for one in control.raw)
+
+
+@pytest.mark.parametrize("state", ["suspended", "withdrawn", "expelled"])
+def test_what_is_recorded_after_a_member_lost_its_rights_is_not_told_by_its_corrections(
+    calling_hub: Hub, hear: Hear, community: str, state: MemberState
+) -> None:
+    hub = calling_hub
+    author, one, two, reader = (member(hub, community) for _ in range(4))
+    ear = hear(reader, detail="full")
+    before = author.say(report(hub.clock() + 90 * DAY), md5(46), community=community)
+    deliver(hub)
+    put(hub, reader.issuer, state)
+    after = author.say(report(hub.clock() + 90 * DAY), md5(47), community=community)
+    for voice in (one, two):
+        voice.say(DISPUTE, md5(47), community=community)
+    for receipt in (after, before):
+        author.say(RETRACTION, bytes.fromhex(receipt["statement"]), community=community)
+    deliver(hub)
+    _, said = ear.raw
+    assert said["type"] == "signal.retracted"
+    assert (said["data"]["first"], said["data"]["last"], said["data"]["count"]) == (before["seq"],) * 2 + (1,)
+    assert "labels" not in said["data"]

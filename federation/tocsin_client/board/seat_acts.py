@@ -12,6 +12,9 @@ from tocsin_schemas.signals import dump_object
 SEAT_ACT_TYP: Final = "tocsin-seat-act+jwt"
 SEAT_ACTS: Final = "/v1/board/acts"
 MOTIONS: Final = "/v1/board/motions"
+PAGE: Final = 100
+MOST: Final = 10_000
+"""A hub that never ends its list is left there."""
 OVER: Final = frozenset({"closed", "lapsed", "withdrawn"})
 
 
@@ -79,7 +82,15 @@ def open_motions(transport: Transport) -> list[dict[str, Any]]:
     Raises:
         HubError: with the problem's code.
     """
-    said = transport.request(Call("GET", MOTIONS)).json()
-    if not isinstance(said, list) or not all(isinstance(line, dict) for line in said):
-        raise HubError("answer-invalid", "the hub's answer is no list of motions")
-    return [line for line in said if line.get("state") not in OVER]
+    found: list[dict[str, Any]] = []
+    params = {"limit": str(PAGE)}
+    while True:
+        said = transport.request(Call("GET", MOTIONS, params=params)).json()
+        if not isinstance(said, list) or not all(isinstance(line, dict) for line in said):
+            raise HubError("answer-invalid", "the hub's answer is no list of motions")
+        opened = [line for line in said if line.get("state") not in OVER]
+        found += opened
+        # Those that have ended come last.
+        if len(opened) < PAGE or len(found) > MOST:
+            return found
+        params["after"] = str(opened[-1].get("id"))

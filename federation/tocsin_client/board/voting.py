@@ -7,20 +7,19 @@ roster and by the rule of its kind; the digest and the words that the voter read
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tocsin_client.board.seat_acts import MOTIONS
 from tocsin_client.http import Call, HubError, Transport
-from tocsin_schemas.ballots import rosters_asked
 from tocsin_schemas.board import BoardState
+from tocsin_schemas.changes import changes
 from tocsin_schemas.decisions import (
     Ballot,
     Decision,
-    SetPolicy,
-    SetRoster,
     decision_digest,
     sign_ballot,
 )
+from tocsin_schemas.electorate import barred_in, rosters_asked
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Roster, Seat
@@ -62,8 +61,10 @@ def paper_for(state: BoardState, decision: Decision, kid: str, now: int) -> Pape
         raise Refused("roster-mismatch", "decision.roster_version", "it is not for the roster in force")
     if not decision.issued_at <= now < decision.expires_at:
         raise Refused("ballot-late", "decision.expires_at", "the ballot is not open")
-    seat = seat_with(rosters_asked(state, decision), kid)
-    if any(recusal.seat == seat.seat for recusal in decision.recused):
+    rosters = rosters_asked(state, decision)
+    seat = seat_with(rosters, kid)
+    holding = [roster for roster in rosters if seat_in(roster, kid) is not None]
+    if all(seat.seat in barred_in(state, roster, decision.recused) for roster in holding):
         raise Refused("ballot-recused", "decision.recused", "your seat is recused")
     return Paper(decision, decision_digest(decision), seat)
 
@@ -75,20 +76,25 @@ def seat_with(rosters: Iterable[Roster], kid: str) -> Seat:
         Refused: `ballot-credential-unknown` when none does.
     """
     for roster in rosters:
-        for seat in (*roster.seats, *roster.panel):
-            if any(credential.id == kid and credential.kind == "ed25519" for credential in seat.credentials):
-                return seat
+        if (seat := seat_in(roster, kid)) is not None:
+            return seat
     raise Refused("ballot-credential-unknown", "key", "no seat of the roster votes with this key")
 
 
-def changes(state: BoardState, decision: Decision) -> list[str]:
+def seat_in(roster: Roster, kid: str) -> Seat | None:
+    """The seat that votes with the offline key `kid`, if one does."""
+    for seat in (*roster.seats, *roster.panel):
+        if (credential := seat.credential(kid)) is not None and credential.kind == "ed25519":
+            return seat
+    return None
+
+
+def changed(state: BoardState, decision: Decision) -> list[str]:
     """What a new policy or roster changes in the one in force, a line each; nothing for other decisions."""
-    match decision.params:
-        case SetPolicy() as said:
-            return _changed(_flat(state.policy), _flat(said.policy))
-        case SetRoster() as said:
-            return _changed(_seats(state.roster), _seats(said.roster))
-    return []
+    return [
+        f"{name}: {before or 'nothing'} -> {after or 'nothing'}"
+        for name, before, after in changes(state.policy, state.roster, decision.params)
+    ]
 
 
 def sign_paper(paper: Paper, choice: Choice, key: SigningKey, now: int) -> Ballot:
@@ -110,27 +116,3 @@ def send_ballot(transport: Transport, motion: str, ballot: Ballot) -> dict[str, 
     )
     said = transport.request(call).json()
     return said if isinstance(said, dict) else {}
-
-
-def _changed(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    names = [*old, *(name for name in new if name not in old)]
-    return [
-        f"{name}: {old.get(name, 'nothing')} -> {new.get(name, 'nothing')}"
-        for name in names
-        if old.get(name) != new.get(name)
-    ]
-
-
-def _flat(value: BaseModel) -> dict[str, str]:
-    return {name: str(said) for name, said in value.model_dump(mode="json").items()}
-
-
-def _seats(roster: Roster) -> dict[str, str]:
-    """Each seat of a roster in a line: who sits there, with which keys."""
-    found = {name: text for name, text in _flat(roster).items() if name not in {"seats", "panel"}}
-    for seat in (*roster.seats, *roster.panel):
-        keys = ", ".join(credential.id[:16] for credential in seat.credentials)
-        words = [seat.seat_class, *(["chair"] if seat.chair else []), *(["on duty"] if seat.duty else [])]
-        who = f"{seat.handle} until {seat.term_ends}, keys {keys}" if seat.seated else "vacant"
-        found[seat.seat] = f"{' '.join(words)}, {who}"
-    return found

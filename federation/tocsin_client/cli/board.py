@@ -13,6 +13,7 @@ from tocsin_client.cli.log_access import age_of_copy, checkpoint_data, headline,
 from tocsin_client.clock import system_clock
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.roster import WITHOUT_PANEL
 
 _FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 _COPY: Final = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -147,6 +148,8 @@ def _lines(state: BoardState) -> list[str]:
         sent = f" for {seat.issuer}" if seat.issuer else ""
         who = f"{seat.handle}{sent}, until {seat.term_ends}" if seat.seated else "vacant"
         lines.append(f"  {seat.seat:<4} {' '.join(what):<28} {who}")
+    if not roster.has_panel:
+        lines.append(WITHOUT_PANEL)
     states = Counter(member.state for member in state.members.values())
     lines.append(f"Members: {', '.join(f'{count} {name}' for name, count in states.items()) or 'none yet'}")
     lines += [

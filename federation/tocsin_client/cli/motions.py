@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast, get_args
 import click
 
 from tocsin_client.board.seat_acts import SeatDesk, open_motions
-from tocsin_client.board.voting import ask_paper, changes, paper_for, seat_with, send_ballot, sign_paper
+from tocsin_client.board.voting import ask_paper, changed, paper_for, seat_with, send_ballot, sign_paper
 from tocsin_client.cli.board_access import board_of, demand_verified, replayed
 from tocsin_client.cli.console import Console, command
 from tocsin_client.cli.log_access import hub_option, whereabouts
@@ -92,7 +92,7 @@ def vote(console: Console, motion: str, choice: str, key_file: Path, yes: bool, 
         decision = ask_paper(at.transport, motion, chosen)
         paper = paper_for(at.state, decision, at.key.public.kid, system_clock())
         console.note(f"Shall the board {in_words(decision)}?")
-        for line in changes(at.state, decision):
+        for line in changed(at.state, decision):
             console.note(f"  {line}")
         console.note(f"Digest {paper.digest.hex()}, open until {rfc3339(decision.expires_at)}.")
         if not yes:

@@ -67,7 +67,7 @@ _limit: Final = click.option(
 @click.argument("url")
 @_wanted
 def add(console: Console, url: str, **wanted: Any) -> None:
-    r"""Make an endpoint at URL. Its secret and its public key are shown this once: keep one of them.
+    r"""Make an endpoint at URL. Its secret is shown this once: keep it, or its public key.
 
     \b
     Example:
@@ -80,7 +80,8 @@ def add(console: Console, url: str, **wanted: Any) -> None:
         f"{made.id}\nsecret      {made.secret}\npublic key  {made.public_key}",
     )
     console.note(
-        "Either verifies every request; neither is shown again. Then: tocsin webhook activate " + made.id
+        "Either verifies every request; the secret is not shown again. Then: tocsin webhook activate "
+        + made.id
     )
 
 
@@ -274,7 +275,8 @@ def _show(console: Console, one: EndpointView) -> None:
 def _line(one: EndpointView) -> str:
     state = one.state if one.reason is None else f"{one.state} ({one.reason})"
     speed = "" if one.p50_ms is None else f", p50 {one.p50_ms} ms, p99 {one.p99_ms} ms"
-    return f"{one.id}  {state}  {one.url}  {one.backlog} waiting, {one.held} held{speed}"
+    ends = "" if one.rotate_by is None else f", the secret ends {one.rotate_by}: rotate it"
+    return f"{one.id}  {state}  {one.url}  {one.backlog} waiting, {one.held} held{speed}{ends}"
 
 
 def _deliveries(console: Console, found: Iterator[DeliveryView], limit: int) -> None:

@@ -66,6 +66,7 @@ def _do(*roles: Role, approves: bool = False) -> Permission:
 PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "home.read": _read(),
     "security.manage": _do(),
+    "seat.accept": _do(approves=True),
     "people.read": _read("operator", "auditor"),
     "people.manage": _do("operator"),
     "readlog.read": _read("auditor"),
@@ -77,8 +78,8 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "motion.read": _read("board", "auditor"),
     "motion.propose": _do("board", approves=True),
     "motion.endorse": _do("board", approves=True),
-    "motion.remark": _do("board"),
-    "motion.recuse": _do("board"),
+    "motion.remark": _do("board", approves=True),
+    "motion.recuse": _do("board", approves=True),
     "motion.vote": _do("board", approves=True),
     "emergency.read": _read("board", "duty", "auditor"),
     "emergency.sign": _do("duty", approves=True),
@@ -98,15 +99,18 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "stream.read": _read("org_admin", "org_analyst"),
     "stream.manage": _do("org_admin"),
     "delivery.read": _read("operator", "auditor"),
+    "delivery.stop": _do("operator"),
 }
 """Who may do what in the console."""
 
-_WRITING: Final = frozenset(action for action in ACTIONS if PERMISSIONS[action].writes) - {"security.manage"}
+_OWN: Final[frozenset[Action]] = frozenset({"security.manage", "seat.accept"})
+"""What is about nobody but oneself: how one signs in, and whether one takes a seat that the board offers."""
+_WRITING: Final = frozenset(action for action in ACTIONS if PERMISSIONS[action].writes) - _OWN
 NEVER: Final[Mapping[Role, frozenset[Action]]] = {
     # The board decides about members and cannot read what they report.
     "board": frozenset({"signal.read"}),
     # Whoever runs the machines neither votes, nor vets, nor speaks for a member, nor reads what members report.
-    "operator": (_WRITING - {"people.manage"}) | {"signal.read"},
+    "operator": (_WRITING - {"people.manage", "delivery.stop"}) | {"signal.read"},
     # An auditor reads everything and writes nothing.
     "auditor": _WRITING,
 }

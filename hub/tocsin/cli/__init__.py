@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 import uvicorn
 
-from tocsin.cli import board, hub_keys, log, members, people, witness
+from tocsin.cli import board, delivery, hub_keys, log, members, people, witness
 from tocsin.cli.console import Commands, Failed, Instant, emit, examples, json_option, load_settings, opened
 from tocsin.config import LOOPBACK, Settings
 from tocsin.errors import Misconfigured
@@ -47,6 +47,7 @@ main.add_command(members.client)
 main.add_command(members.community)
 main.add_command(hub_keys.hub_key)
 main.add_command(log.log)
+main.add_command(delivery.delivery)
 main.add_command(witness.witness)
 main.add_command(people.console)
 

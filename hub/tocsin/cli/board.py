@@ -61,6 +61,7 @@ def bootstrap(seats: Path | None, example: bool) -> None:
             "gathering": _gathering(told),
         },
         *(f"{link.handle:<16} {link.url}" for link in links),
+        *([] if told is None else _warnings(told.has_panel)),
         "Give each link to its person alone: it is good once, for 15 minutes. Then run `tocsin-hub board found`."
         if links
         else "Everybody has a key. Run `tocsin-hub board found`.",
@@ -87,6 +88,7 @@ def found() -> None:
 def show() -> None:
     """Show where the board stands: its seats, its records, its members."""
     from tocsin.governance.service import founding, reading
+    from tocsin_schemas.roster import Roster
 
     with _opened() as (chain, database, accounts):
         told = founding.gathering(chain, database, accounts)
@@ -95,7 +97,13 @@ def show() -> None:
             return
         view = reading.view(chain, database)
         roster = json.loads(reading.roster(chain, database))
-    document: dict[str, Any] = {"founded": True, **view.model_dump(mode="json"), "roster": roster}
+    warnings = _warnings(Roster.model_validate(roster).has_panel)
+    document: dict[str, Any] = {
+        "founded": True,
+        **view.model_dump(mode="json"),
+        "roster": roster,
+        "warnings": warnings,
+    }
     emit(
         document,
         f"{view.records} records; the newest was made {view.at}",
@@ -104,8 +112,9 @@ def show() -> None:
         f"policy version {view.policy.version}, roster version {view.roster_version}:",
         *(
             f"  {seat['seat']:<4} {seat['seat_class']:<12} {seat.get('handle', 'vacant')}"
-            for seat in roster["seats"]
+            for seat in [*roster["seats"], *roster["panel"]]
         ),
+        *warnings,
         f"{len(view.members)} members:",
         *(f"  {member.issuer} {member.state} since {member.since}" for member in view.members),
     )
@@ -175,7 +184,17 @@ def _opened() -> "Iterator[tuple[Chain, Database, Accounts]]":
 def _gathering(told: "Gathering | None") -> dict[str, Any] | None:
     if told is None:
         return None
-    return {"passkeys": dict(told.passkeys), "waiting": list(told.waiting)}
+    return {
+        "passkeys": dict(told.passkeys),
+        "waiting": list(told.waiting),
+        "warnings": _warnings(told.has_panel),
+    }
+
+
+def _warnings(has_panel: bool) -> list[str]:
+    from tocsin_schemas.roster import WITHOUT_PANEL
+
+    return [] if has_panel else [WITHOUT_PANEL]
 
 
 def _gathering_lines(told: "Gathering") -> list[str]:
@@ -187,6 +206,7 @@ def _gathering_lines(told: "Gathering") -> list[str]:
             f" {said.get(told.passkeys[seat.handle], 'has a passkey')}"
             for seat in told.founding.everyone()
         ),
+        *_warnings(told.has_panel),
     ]
 
 

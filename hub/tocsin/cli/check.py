@@ -16,7 +16,7 @@ from tocsin.errors import Misconfigured
 from tocsin.governance.service import startup
 from tocsin.governance.service.chain import open_chain
 from tocsin.ledger import service as ledger
-from tocsin.members.service import Members
+from tocsin.members.service import Members, hub_keys
 
 CLOCK_SECONDS: Final = 5
 """How far this machine's clock may be from the database's: signals are accepted 60 s ahead at most."""
@@ -104,19 +104,24 @@ def _log(settings: Settings) -> str:
 
 
 def _board(settings: Settings) -> str:
-    """The rows of members and of the board say what the log says. What differs is named, and left as it is."""
+    """The rows of members and of the board say what the log says, and the hub's keys are those that it says.
+
+    What differs is named, and left as it is.
+    """
     database = Database(settings.database(), read_only=True)
     try:
-        chain = open_chain(Members(database, settings), settings)
+        chain, held = open_chain(Members(database, settings), settings), keys.load(settings)
         if chain.sandbox:
+            hub_keys.demand_fit(database, held)
             return "a sandbox: no board decides here"
-        differences = startup.start(chain, ledger.open_ledger(settings, database, keys.load(settings)))
+        differences = startup.start(chain, ledger.open_ledger(settings, database, held))
         if differences:
             rows = sorted({f"{item.table} {item.key} ({item.column})" for item in differences})
             raise Misconfigured(
                 f"changed by another hand: {'; '.join(rows)}",
                 "the next start and the job governance.audit repair it",
             )
+        hub_keys.demand_fit(database, held)
         with database.snapshot() as uow:
             if not chain.founded(uow):
                 return "not founded yet"

@@ -6,6 +6,7 @@ import click
 
 from tocsin import keys
 from tocsin.cli.console import emit, examples, json_option, load_settings, opened
+from tocsin.errors import Misconfigured
 from tocsin.governance.service.hub_keys import rotate
 from tocsin.keys import KEYS, Key
 from tocsin.signals.service.context import open_context
@@ -29,7 +30,9 @@ def listed() -> None:
     """List the public halves: what each key signs, and its thumbprint."""
     held = keys.load(load_settings())
     shown = {name: {"alg": KEYS[name], "kid": _kid(getattr(held, name))} for name in KEYS}
-    emit(shown, *(f"{name:<11} {item['alg']:<10} {item['kid']}" for name, item in shown.items()))
+    if held.delivery_before is not None:
+        shown[keys.DELIVERY_BEFORE] = {"alg": KEYS[keys.DELIVERY], "kid": _kid(held.delivery_before.key)}
+    emit(shown, *(f"{name:<15} {item['alg']:<10} {item['kid']}" for name, item in shown.items()))
 
 
 def _kid(key: Key) -> str:
@@ -38,7 +41,7 @@ def _kid(key: Key) -> str:
 
 @hub_key.command(
     "rotate",
-    epilog=examples("tocsin-hub hub-key rotate events", "tocsin-hub hub-key rotate token --overlap 1"),
+    epilog=examples("tocsin-hub hub-key rotate events", "tocsin-hub hub-key rotate delivery --overlap 14"),
 )
 @click.argument("name", type=click.Choice(NAMES))
 @click.option(
@@ -53,9 +56,10 @@ def _kid(key: Key) -> str:
 def rotated(name: HubKeyName, overlap: int, new: TextIO | None) -> None:
     """Put a new key in the place of an old one, and record it in the board's chain.
 
-    `events` signs what the hub says itself, `token` signs access tokens. Both keys hold until the overlap is over:
-    start every process of the hub again before that. The log's key is the log's name for good, and a witness key
-    changes with the policies of those who trust it; docs/operator-guide.md says how.
+    `events` signs what the hub says itself, `token` access tokens, `ssf_es` and `ssf_rs` the events of streams; the
+    secrets of endpoints come from `delivery`. Both keys hold until the overlap is over: start every process of the hub
+    again before that. The log's key is the log's name for good, and a witness key changes with the policies of those
+    who trust it; docs/operator-guide.md says how.
     """
     settings = load_settings()
     given = getattr(settings, f"{name}_key") is not None or getattr(settings, f"{name}_key_file") is not None
@@ -64,6 +68,11 @@ def rotated(name: HubKeyName, overlap: int, new: TextIO | None) -> None:
             "the key comes from the settings: give the new one with --new"
             if given
             else "the hub keeps this key itself and makes the new one: leave --new out"
+        )
+    if name == keys.DELIVERY and keys.load(settings).delivery_before is not None:
+        raise Misconfigured(
+            "the delivery key before this one is still needed",
+            "wait until it has ended; what it sealed is sealed anew then by `tocsin-hub run-job streams.reseal`",
         )
     with opened(settings):
         context = open_context(settings)
@@ -75,8 +84,11 @@ def rotated(name: HubKeyName, overlap: int, new: TextIO | None) -> None:
         context.database.dispose()
     keys.adopt(settings, name)
     until = rfc3339(done.retires_at)
+    setting = f"TOCSIN_{name.upper()}"
+    kept = ", the old one in TOCSIN_DELIVERY_BEFORE_KEY_FILE or TOCSIN_DELIVERY_BEFORE_KEY,"
     next_step = (
-        f"put the new key where TOCSIN_{name.upper()}_KEY_FILE or TOCSIN_{name.upper()}_KEY has the old one, and "
+        f"put the new key where {setting}_KEY_FILE or {setting}_KEY has the old one"
+        f"{kept if name == keys.DELIVERY else ','} and "
         if given
         else ""
     )

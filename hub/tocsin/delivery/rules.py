@@ -8,15 +8,16 @@
 - Instants and waits are Unix seconds. `draw` is a random number in [0, 1) that the caller draws.
 """
 
-from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from tocsin_schemas.policy import DAY
 
 SCHEDULE: Final = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds to wait before each attempt, from the end of the one before (Standard Webhooks)."""
 ATTEMPTS: Final = len(SCHEDULE)
+LONGEST_WAIT: Final = 2 * SCHEDULE[-1]
+"""Nobody waits longer for the next try, whatever a receiver asks for."""
 JITTER: Final = 0.2
 THROTTLED: Final = frozenset({429, 503})
 """Statuses whose `Retry-After` speaks for the receiver, not only for one message (RFC 6585 §4, RFC 9110 §15.6.4)."""
@@ -37,8 +38,7 @@ Verdict = Literal["delivered", "retry", "dead", "dropped"]
 Breaker = Literal["closed", "open", "half-open"]
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """How a receiver has been: failures in a row, since when, the last; the last success; until when it has rest."""
 
     failures: int = 0
@@ -71,10 +71,11 @@ def retry_after(text: str | None, now: int) -> int | None:
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return int(text) if len(text) < 10 else LONGEST_BREAK
+        return int(text) if len(text.lstrip("0")) < 10 else LONGEST_WAIT
     try:
         asked = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
+        # A year of eleven digits is no date either.
         return None
     # A date without a zone is none of HTTP's.
     return None if asked.tzinfo is None else max(0, int(asked.timestamp()) - now)
@@ -92,8 +93,7 @@ def failed(health: Health, at: int, latency_ms: int, asked: int | None = None) -
     if failures >= BREAKS_AFTER:
         # Beyond the sixth doubling nothing gets longer.
         rest = max(rest, min(BREAK_SECONDS << min(failures - BREAKS_AFTER, 6), LONGEST_BREAK))
-    return replace(
-        health,
+    return health._replace(
         failures=failures,
         failing_since=at if health.failing_since is None else health.failing_since,
         failed_at=at,

@@ -98,13 +98,13 @@ class Egress:
         """
         return self._open().wait(work)
 
-    async def send(self, request: Outbound) -> Answer:
+    def send(self, request: Outbound) -> Coroutine[Any, Any, Answer]:
         """Send one request; only on the door's loop.
 
         Raises:
             Unanswered: when there is no usable answer.
         """
-        return await self._open().send(request)
+        return self._open().send(request)
 
     def vet(self, url: str) -> str:
         """Check a member's URL and every address of its host; the URL in the one way it is written from here on.
@@ -314,10 +314,8 @@ def _member(guard: Guard, url: str) -> tuple[Way, URL]:
 async def _read(response: aiohttp.ClientResponse, request: Outbound) -> Answer:
     encoded = response.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
     body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > request.limit:
-            break
+    while len(body) <= request.limit and not response.content.at_eof():
+        body += await response.content.readany()
     if not request.cut and (encoded or len(body) > request.limit):
         raise Unanswered("encoded" if encoded else "too-large")
     retry_after = response.headers.get("Retry-After", "")

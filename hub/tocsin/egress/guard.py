@@ -80,7 +80,6 @@ _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _V4: Final = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 class Target(NamedTuple):
@@ -185,7 +184,9 @@ def check_header(name: str, value: str) -> None:
     Raises:
         Refused: `egress-refused`.
     """
-    if not _HEADER_NAME.fullmatch(name) or len(value) > MAX_HEADER or not _HEADER_VALUE.fullmatch(value):
+    # What is ASCII and can be printed is a space or can be seen.
+    shown = 0 < len(value) <= MAX_HEADER and value.isascii() and value.isprintable()
+    if not shown or value[0] == " " or value[-1] == " " or not _HEADER_NAME.fullmatch(name):
         raise Refused("egress-refused", "header", "must be visible ASCII characters in one line")
 
 

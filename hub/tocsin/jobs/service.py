@@ -21,6 +21,7 @@ from tocsin.signals.service.snapshot import snapshot
 from tocsin.streams.service.context import Transmitter
 from tocsin.streams.service.fanout import due as fan_out_due
 from tocsin.streams.service.fanout import fan_out
+from tocsin.streams.service.resealing import reseal
 from tocsin.streams.service.upkeep import tick
 from tocsin.webhooks.service import Webhooks
 from tocsin.webhooks.service import fanout as webhooks
@@ -65,6 +66,11 @@ class Job:
 def _settle(means: Means) -> int:
     means.context.database.settle(rewrite=True)
     return 0
+
+
+def _reseal(means: Means) -> int:
+    before = means.keys.delivery_before
+    return 0 if before is None else reseal(means.transmitter, before)
 
 
 def _tick(means: Means) -> int:
@@ -145,11 +151,18 @@ JOBS: Final[Mapping[str, Job]] = {
             lease=None,
         ),
         Job(
+            "delivery.hold",
+            5,
+            "keep back the rest of what waits for receivers that were stopped",
+            lambda means: delivery.hold(means.context.database),
+            due=lambda means: delivery.unheld(means.context.database),
+        ),
+        Job(
             "streams.fanout",
             1,
             "keep for each stream what happened since",
             lambda means: fan_out(means.transmitter),
-            due=lambda means: fan_out_due(means.context.database),
+            due=lambda means: fan_out_due(means.transmitter),
             at_start=True,
             lease=SHORT_LEASE_SECONDS,
         ),
@@ -158,6 +171,14 @@ JOBS: Final[Mapping[str, Job]] = {
             300,
             "pause streams that nobody polls, and forget what waited too long",
             lambda means: tick(means.transmitter),
+        ),
+        Job(
+            "streams.reseal",
+            3600,
+            "seal anew what the delivery key before sealed, once that has ended, and let that go",
+            _reseal,
+            due=lambda means: means.keys.delivery_before is not None,
+            at_start=True,
         ),
         Job(
             "delivery.forget",

@@ -49,10 +49,11 @@ class Target(NamedTuple):
 class Known(NamedTuple):
     """What the hub knows when it decides about one signal.
 
-    `may_write` is None when the audience is no community of this hub. `statements` are the live ones about any of the
-    signal's indicators in that community (for a retraction: about its target's); `delivered` says that the hub had
-    shown a statement of another control group among them to the author's; `own_evidence` and `own_toe` come from the
-    author's own live reports among them. `counts` says whether, in its author's state, the signal would count.
+    `may_write` is None when the audience is no community of this hub, or one that the author has no part in.
+    `statements` are the live ones about any of the signal's indicators in that community (for a retraction: about its
+    target's); `delivered` says that the hub had shown a statement of another control group among them to the author's;
+    `own_evidence` and `own_toe` come from the author's own live reports among them. `counts` says whether, in its
+    author's state, the signal would count.
     """
 
     group: str
@@ -89,7 +90,7 @@ def admit(signal: Signal, digest: bytes, policy: Policy, known: Known, now: int)
     if known.prior is not None:
         return _again(known.prior, digest)
     if known.may_write is None:
-        return Refused("audience-unknown", "aud", "no community of this hub")
+        return Refused("audience-unknown", "aud", "no community of this hub, or not one of yours")
     if not known.may_write:
         return Refused("audience-forbidden", "aud", "no write access to this community")
     if signal.iat > now + policy.iat_future:

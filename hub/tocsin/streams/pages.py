@@ -34,6 +34,7 @@ WHY: Final[Mapping[str, str]] = {
     "receiver": "You, or your receiver, asked for it.",
     "inactivity": f"Nobody has asked for events for {span(INACTIVITY_TIMEOUT)}.",
     "undeliverable": "For five days nothing but failures came back.",
+    "operator": "by the operator",
 }
 REFUSALS: Final[Mapping[str, str]] = {
     "invalid_request": "not readable to it",

@@ -16,6 +16,7 @@ Role = Literal["board", "chair", "duty", "vetter", "operator", "auditor", "org_a
 Action = Literal[
     "home.read",
     "security.manage",
+    "seat.accept",
     "people.read",
     "people.manage",
     "readlog.read",
@@ -48,6 +49,7 @@ Action = Literal[
     "stream.read",
     "stream.manage",
     "delivery.read",
+    "delivery.stop",
 ]
 """Everything that can be done in the console."""
 Purpose = Literal["vetting", "ballot", "audit", "investigation", "appeal", "own-signals"]

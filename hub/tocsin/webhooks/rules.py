@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from tocsin.errors import Refused
-from tocsin_schemas.endpoints import CHOOSABLE, EndpointState
+from tocsin_schemas.endpoints import CHOOSABLE, DisabledReason, EndpointState
 from tocsin_schemas.membership import EFFECTS, SCOPES_OF
 from tocsin_schemas.notifications import (
     CORRECTIONS,
@@ -21,7 +21,7 @@ from tocsin_schemas.notifications import (
     Severity,
 )
 from tocsin_schemas.policy import DAY
-from tocsin_schemas.signals import load_object
+from tocsin_schemas.signals import LATEST, load_object
 from tocsin_schemas.vocabulary import LABELS, MemberClass, MemberState
 
 Audience = Literal["any", "full", "free"]
@@ -38,7 +38,8 @@ CHALLENGE_SECONDS: Final = 10.0
 CHALLENGE_BYTES: Final = 32
 ANSWER_BYTES: Final = 4096
 MOST_REPLAYED: Final = 10_000
-"""Messages that one replay queues, and that may wait before it."""
+"""Messages that one replay queues, of whatever kind; and so many may not wait before it. Resuming queues all there are,
+in parts of as many."""
 BUSY_SECONDS: Final = 60
 """When to come back where too much waits already."""
 
@@ -55,6 +56,16 @@ def overlap_until(rotated_at: int | None, now: int) -> int | None:
     if rotated_at is None or now >= rotated_at + OVERLAP_SECONDS:
         return None
     return rotated_at + OVERLAP_SECONDS
+
+
+def rotate_by(made_at: int, lives: Sequence[tuple[int, int]]) -> int | None:
+    """When a secret made at `made_at` ends because the hub has changed its own key since; None when it has not.
+
+    `lives` are since when and until when each of those keys holds, the oldest first. In the second of a change the key
+    before may still have been at work.
+    """
+    ends = [until for since, until in lives if since < made_at or since == 0]
+    return None if not ends or ends[-1] == LATEST else ends[-1]
 
 
 def check_rotation(rotated_at: int | None, now: int, *, again: bool) -> None:
@@ -182,6 +193,16 @@ def changed(state: EndpointState, wanted: str | None, *, moved: bool, activated:
     return Move("active", release=True) if wanted == "active" else Move("paused", keep=True)
 
 
+def check_allowed(reason: DisabledReason | None) -> None:
+    """Whether the owner of an endpoint that was stopped for this reason may activate it.
+
+    Raises:
+        Refused: `endpoint-inactive` for what the operator has stopped.
+    """
+    if reason == "operator":
+        raise Refused("endpoint-inactive", "", "the operator of the hub has stopped it: ask them")
+
+
 def met(challenge: str, status: int, body: bytes) -> str | None:
     """Why a challenge is not met by an answer, or None when it is.
 
@@ -209,6 +230,8 @@ def verification(subject: str, challenge: str, at: str) -> bytes:
     ).encode()
 
 
+SUSPENDED: Final[frozenset[MemberState]] = frozenset({"emergency_suspended", "suspended"})
+"""The states from which a member may come back without having left."""
 UNANSWERED: Final = {
     "timeout": f"nothing came back within {CHALLENGE_SECONDS:.0f} s",
     "tls": "its certificate is not trusted",
@@ -260,6 +283,13 @@ def may_be_shown(reader: Reader) -> bool:
     return EFFECTS[reader.state].reads != "none" and "signals:read" in SCOPES_OF[reader.member_class]
 
 
+def is_barred(reader: Reader, community_id: int) -> bool:
+    """Whether a member is told of a community what corrects the past, and may read nothing there any more."""
+    effects = EFFECTS[reader.state]
+    reads = community_id in reader.reads and reader.member_class != "observer"
+    return reads and effects.reads == "none" and effects.webhooks == "corrections"
+
+
 def may_be_told(reader: Reader, notice: Notice) -> bool:
     """Whether a member may be sent a message in the state that it is in (trust.md §1).
 
@@ -301,6 +331,26 @@ def asked_for(wanted: Filter, notice: Notice) -> bool:
 
 
 def addressed(reader: Reader, wanted: Filter, notice: Notice) -> bool:
-    """Whether a message that was just made is for an endpoint: permitted, asked for, and the one for such readers."""
+    """Whether a message that was just made is for an endpoint: permitted, asked for, and the one for such readers.
+
+    What members say is told to a member that may read nothing any more only in messages of its own: about what it was
+    given while it could.
+    """
+    if (
+        EFFECTS[reader.state].reads == "none"
+        and notice.community_id is not None
+        and notice.organisation_id is None
+    ):
+        return False
     theirs = notice.audience == "any" or (notice.audience == "free") == reads_freely(reader)
     return theirs and may_be_told(reader, notice) and asked_for(wanted, notice)
+
+
+def missed(reader: Reader, wanted: Filter, notice: Notice) -> bool:
+    """Whether a message would be for an endpoint if its member were active, and is not because it is suspended.
+
+    It is counted and not queued: a member that comes back notices that something lies between.
+    """
+    if reader.state not in SUSPENDED or addressed(reader, wanted, notice):
+        return False
+    return addressed(reader._replace(state="active"), wanted, notice)

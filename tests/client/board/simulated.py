@@ -17,7 +17,7 @@ from tests.support.authenticator import Authenticator
 from tocsin_client.board.reading import board_in, log_in
 from tocsin_client.board.webauthn import WebAuthn
 from tocsin_schemas import chain, ledger
-from tocsin_schemas.ballots import closes_at, recusals_at_opening
+from tocsin_schemas.ballots import closes_at
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import (
     Assertion,
@@ -27,6 +27,9 @@ from tocsin_schemas.decisions import (
     ballot_challenge,
     decision_digest,
     sign_ballot,
+)
+from tocsin_schemas.electorate import (
+    recusals_at_opening,
 )
 from tocsin_schemas.governance import (
     NO_RECORD,

@@ -9,15 +9,23 @@ import pytest
 from tests.client.board.simulated import SimulatedBoard
 from tests.client.webserver import Answer, serving
 from tests.support.clock import MovableClock
-from tocsin_client.board.seat_acts import SeatDesk, open_motions
-from tocsin_client.board.voting import ask_paper, changes, paper_for, seat_with, send_ballot, sign_paper
+from tocsin_client.board.seat_acts import PAGE, SeatDesk, open_motions
+from tocsin_client.board.voting import ask_paper, changed, paper_for, seat_with, send_ballot, sign_paper
 from tocsin_client.http import HubError, Transport
 from tocsin_schemas.board import BoardState
-from tocsin_schemas.decisions import Decision, Plain, SetPolicy, SetRoster, decision_digest, open_vote
+from tocsin_schemas.decisions import (
+    Decision,
+    Plain,
+    Recusal,
+    SetPolicy,
+    SetRoster,
+    decision_digest,
+    open_vote,
+)
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
-from tocsin_schemas.roster import canonical
+from tocsin_schemas.roster import Credential, canonical
 
 MOTION = "mo_" + "0" * 32
 
@@ -79,6 +87,24 @@ def test_a_paper_that_does_not_stand_on_the_chain_is_not_signed(
     assert refused.value.code == code
 
 
+def test_a_new_holder_is_not_barred_by_the_name_of_the_seat(
+    board: SimulatedBoard, state: BoardState, clock: MovableClock
+) -> None:
+    """The organisation of s2 is recused; somebody else is to sit there, and votes for the next roster."""
+    key, old = SigningKey.generate(), board.roster(2)
+    credential = Credential(id=key.public.kid, kind="ed25519", jwk=key.public.jwk())
+    changed_seat = {"handle": "ida", "issuer": "https://ida.example", "control_group": "cg_" + "q" * 16}
+    fresh = old.seats[1].model_copy(update={**changed_seat, "credentials": [credential]})
+    said = SetRoster(roster=old.model_copy(update={"seats": [old.seats[0], fresh, old.seats[2]]}))
+    decision = board.decision("roster.set", "roster", said).model_copy(
+        update={"recused": [Recusal(seat="s2", reason="declared")]}
+    )
+    assert paper_for(state, decision, key.public.kid, clock()).seat == fresh
+    with pytest.raises(Refused) as refused:
+        paper_for(state, decision, offline_key(board).public.kid, clock())
+    assert refused.value.code == "ballot-recused"
+
+
 def test_a_key_that_no_seat_has_signs_nothing(
     state: BoardState, decision: Decision, clock: MovableClock
 ) -> None:
@@ -97,7 +123,7 @@ def test_a_passkey_does_not_vote_from_a_shell(board: SimulatedBoard, state: Boar
 def test_what_a_new_policy_changes_is_shown(board: SimulatedBoard, state: BoardState) -> None:
     policy = state.policy.model_copy(update={"version": 2, "corroborating_groups": 3})
     decision = board.decision("policy.set", "policy", SetPolicy(policy=policy))
-    assert changes(state, decision) == ["version: 1 -> 2", "corroborating_groups: 2 -> 3"]
+    assert changed(state, decision) == ["version: 1 -> 2", "corroborating_groups: 2 -> 3"]
 
 
 def test_what_a_new_roster_changes_is_shown(board: SimulatedBoard, state: BoardState) -> None:
@@ -105,14 +131,14 @@ def test_what_a_new_roster_changes_is_shown(board: SimulatedBoard, state: BoardS
     seats = [*roster.seats[:2], roster.seats[2].model_copy(update={"handle": "dora"})]
     new = roster.model_copy(update={"seats": seats, "expires_at": state.roster.expires_at + DAY})
     decision = board.decision("roster.set", "roster", SetRoster(roster=new))
-    shown = changes(state, decision)
+    shown = changed(state, decision)
     assert [line.partition(":")[0] for line in shown] == ["version", "expires_at", "s3"]
     assert "cleo until 2029-01-01" in shown[2]
     assert "-> vendor on duty, dora until 2029-01-01" in shown[2]
 
 
 def test_other_decisions_say_it_all_in_words(state: BoardState, decision: Decision) -> None:
-    assert changes(state, decision) == []
+    assert changed(state, decision) == []
 
 
 def _answered(body: Any) -> Callable[[Any], Answer]:
@@ -143,6 +169,17 @@ def test_only_open_motions_are_listed() -> None:
     lines = [{"id": "mo_1", "state": "ballot"}, {"id": "mo_2", "state": "closed"}]
     with serving(_answered(lines)) as web, Transport(web.url) as transport:
         assert open_motions(transport) == lines[:1]
+
+
+def test_a_long_list_is_read_page_by_page() -> None:
+    opened = [{"id": f"mo_{number}", "state": "proposed"} for number in range(PAGE + 2)]
+    pages = iter([opened[:PAGE], [*opened[PAGE:], {"id": "mo_x", "state": "closed"}]])
+    with serving(lambda _: _answered(next(pages))(None)) as web, Transport(web.url) as transport:
+        assert open_motions(transport) == opened
+        assert [asked.path.partition("?")[2] for asked in web.asked] == [
+            f"limit={PAGE}",
+            f"limit={PAGE}&after=mo_{PAGE - 1}",
+        ]
 
 
 def test_a_ballot_is_sent_as_it_was_signed(

@@ -201,3 +201,24 @@ def test_an_applicant_needs_no_script(ada: Seen, browser: Browser, tmp_path: Pat
     ada.page.goto("/apply")
     ada.page.get_by_role("button", name="Keep it as a draft").click()
     ada.look("", "apply-wrong")
+
+
+def test_the_keys_of_a_seat_are_chosen_by_their_thumbprints(ada: Seen) -> None:
+    page = ada.page
+    browser_sign_in(page)
+    nina = ada.room.console.person("nina")
+    page.goto("/console/motions/new/roster.set")
+    for name, value in {"seat": "s2", "seat_class": "platform", "issuer": "https://seat-s2.example"}.items():
+        page.locator(f"[name={name}]").select_option(value)
+    page.locator("[name=handle]").fill("nina")
+    page.locator("[name=term_ends]").fill("2036-01-01")
+    page.get_by_role("button", name="Propose it").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose them below")
+    ada.look("", "propose-roster-keys")
+    page.get_by_label(nina.authenticator.jwk["kid"]).check()
+    page.get_by_role("button", name="Propose it").click()
+    expect(page.get_by_text("After: platform, nina until 2036-01-01")).to_be_visible()
+    ada.look("", "motion-roster")
+    page.get_by_role("button", name="Withdraw my motion").click()
+    page.goto("/console/security")
+    ada.look("", "security")

@@ -6,8 +6,13 @@ from tests.accounts.asking import assert_page, assert_refused_page, refuses
 from tests.governance.pages.sitting import ASKED, Room, challenges, forms, landed
 from tests.support.authenticator import UP
 from tests.support.board import DOCUMENT
+from tests.support.console import Visitor
+from tests.support.pages import Reader
+from tocsin.accounts.service.secrets import decode
+from tocsin.accounts.store import people
 from tocsin.governance.pages.propose import KINDS
 from tocsin.governance.service import motions
+from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.tally import RULES
 from tocsin_schemas.vocabulary import DECISION_TYPES
@@ -97,9 +102,18 @@ def test_a_seat_changes_hands_by_the_form(room: Room) -> None:
         assert_refused_page(odd, "claim-invalid")
     grace = room.console.person("grace")
     with refuses(room.hub, ASKED):
+        # Nobody's key is taken unseen: it is chosen by its thumbprint.
+        asked = s1.post("/console/motions/new/roster.set", handle="grace", **form)
+        assert offered(assert_refused_page(asked, "request-invalid")) == {kid(grace): False}
+        assert 'name="handle" value="grace"' in asked.text
+        nobodys = s1.post("/console/motions/new/roster.set", **{kid(grace): "on"}, **form)
+        assert_refused_page(nobodys, "request-invalid")
+        others = s1.post("/console/motions/new/roster.set", handle="grace", **{kid(s1): "on"}, **form)
+        assert_refused_page(others, "claim-invalid")
+        form |= {kid(grace): "on"}
         # s5 is on duty: somebody has to be.
         unduty = s1.post("/console/motions/new/roster.set", handle="grace", **form)
-        assert_refused_page(unduty, "roster-invalid")
+        assert offered(assert_refused_page(unduty, "roster-invalid")) == {kid(grace): True}
     path = proposed(room, "roster.set", handle="grace", duty="on", chair="on", **form)
     view = motions.motion(room.board.chamber, path.rpartition("/")[2])
     roster = view.params["roster"]
@@ -107,9 +121,60 @@ def test_a_seat_changes_hands_by_the_form(room: Room) -> None:
     assert [seat["seat"] for seat in roster["seats"]] == ["s1", "s2", "s3", "s4", "s5"]
     assert [name for name, seat in seats.items() if seat.get("chair")] == ["s5"]
     assert [key["id"] for key in seats["s5"]["credentials"]] == [grace.authenticator.id]
-    assert "version 2" in s1.read(path).text
+    shown = s1.read(path).text
+    assert "version 2" in shown
+    told = f"keys {grace.authenticator.jwk['kid']} (passkey)"
+    assert "Seat s5 Before: independent on duty, handle-s5 until" in shown
+    assert f"independent chair on duty, grace until 2030-01-01, {told}" in shown
+    assert "Seat s4 Before: independent chair, handle-s4" in shown
+    assert "The roster expires" in shown
+    assert "Seat s1" not in shown
     landed(s1.post(f"{path}/withdrawal"))
     assert "Withdrawn" in s1.read(path).text
+
+
+def kid(visitor: Visitor) -> str:
+    """The field of somebody's key in the form of a roster."""
+    return f"key-{visitor.authenticator.jwk['kid']}"
+
+
+def offered(page: Reader) -> dict[str, bool]:
+    """The keys that a form lets one choose from, and whether each is ticked."""
+    return {
+        str(attrs["name"]): "checked" in attrs
+        for tag, attrs in page.tags
+        if tag == "input" and str(attrs.get("name")).startswith("key-")
+    }
+
+
+def test_whoever_stays_keeps_the_keys_that_the_roster_names(room: Room) -> None:
+    """An operator's link makes a passkey of the account; a motion about the seat's term does not make it the seat's."""
+    s1, form = room.people["s1"], {"seat": "s4", "seat_class": "independent", "handle": "handle-s4"}
+    form |= {"term_ends": "2030-01-01", "expires": "2031-01-01", "chair": "on"}
+    stranger, copied = room.console.visitor(), room.console.visitor()
+    for visitor in (stranger, copied):
+        assert visitor.enrol(room.console.accounts.invite("handle-s4")).status_code == 303
+    with room.hub.database.transaction() as uow:
+        people.key_cloned(uow, decode(copied.authenticator.id, "credential"))
+    held = room.board.state.roster.seat("s4")
+    assert held is not None
+
+    def keys(path: str) -> list[str]:
+        view = motions.motion(room.board.chamber, path.rpartition("/")[2])
+        (seat,) = [seat for seat in view.params["roster"]["seats"] if seat["seat"] == "s4"]
+        landed(s1.post(f"{path}/withdrawal"))
+        return [key["id"] for key in seat["credentials"]]
+
+    assert keys(proposed(room, "roster.set", **form)) == [key.id for key in held.credentials]
+    with refuses(room.hub, ASKED):
+        asked = s1.post("/console/motions/new/roster.set", rekey="on", **form)
+        shown = assert_refused_page(asked, "request-invalid")
+        assert offered(shown) == {kid(room.people["s4"]): True, kid(stranger): False}
+        dead = s1.post("/console/motions/new/roster.set", **{kid(copied): "on"}, **form)
+        assert_refused_page(dead, "claim-invalid")
+    chosen = {kid(stranger): "on", kid(room.people["s4"]): "on"}
+    both = keys(proposed(room, "roster.set", **chosen, **form))
+    assert both == [held.credentials[0].id, stranger.authenticator.id]
 
 
 def test_a_tie_is_declared_once_for_every_motion_about_an_organisation(room: Room) -> None:
@@ -133,9 +198,12 @@ def test_a_tie_is_declared_once_for_every_motion_about_an_organisation(room: Roo
     assert f"{frame} The tie holds: you have no vote" in s4.read("/console/ties").text
     assert "You have declared none" in room.people["s3"].read("/console/ties").text
     assert "tied to whom this is about" in s4.read(path).text
-    landed(s4.post("/console/ties", issuer=frame, ended_at="2020-01-31"))
-    assert "The tie ended 2020-01-31" in s4.read("/console/ties").text
-    assert "tied to whom this is about" not in s4.read(path).text
+    with refuses(room.hub, ASKED):
+        assert_refused_page(s4.post("/console/ties", issuer=frame, ended_at="2020-01-31"), "claim-invalid")
+    today = rfc3339(room.hub.clock())[:10]
+    landed(s4.post("/console/ties", issuer=frame, ended_at=today))
+    assert f"The tie ended {today}" in s4.read("/console/ties").text
+    assert "tied to whom this is about" in s4.read(path).text
     landed(room.people["s1"].post(f"{path}/withdrawal"))
 
 
@@ -204,8 +272,17 @@ def test_who_signed_in_without_a_passkey_of_the_roster_reads_and_does_not_vote(r
     shown = stranger.read(path)
     assert "sign in with a passkey that the roster names" in shown.text
     assert challenges(shown) == {}
+    assert not [action for action in forms(shown) if action.startswith(path)]
     papers = challenges(room.people["s3"].read(path))
+    remark = {"stance": "concern", "topic": "identity"}
     with refuses(room.hub, ASKED):
+        # An operator's link, or a stolen password, takes no seat's vote away: neither from this motion nor for good.
+        for where, fields in (
+            (f"{path}/declaration", {"conflict": "yes"}),
+            (f"{path}/remarks", remark),
+            ("/console/ties", {"issuer": PIXEL}),
+        ):
+            assert_refused_page(stranger.post(where, **fields), "passkey-needed")
         given = stranger.post(f"{path}/ballots", choice="yes", **stranger.sign(papers["yes"]))
         assert_refused_page(given, "passkey-needed")
 

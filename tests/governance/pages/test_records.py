@@ -11,6 +11,7 @@ from tests.support.console import Visitor
 from tests.support.pages import Reader
 from tests.support.parties import Party
 from tocsin.governance.pages.policy import VALUES
+from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY
 
 PIXEL = "https://pixel.example"
@@ -64,6 +65,35 @@ def test_a_member_is_shown_with_everything_it_follows_from(office: Office) -> No
     assert office["s1"].get("/console/members/nobody.example").status_code == 404
 
 
+def test_a_member_that_was_suspended_is_watched_for_a_while(office: Office) -> None:
+    """Everybody is told, for as long as the policy says, and no longer."""
+    board, http = office.room.board, office.room.hub.http
+
+    def shown() -> tuple[bool, bool, str | None]:
+        office.room.again()
+        (line,) = [
+            member
+            for member in http.get("/.well-known/tocsin/board/state").json()["members"]
+            if member["issuer"] == PIXEL
+        ]
+        return (
+            "watched after a suspension until" in Reader(http.get("/members").text).text,
+            "after its suspension, until" in office["s1"].read("/console/members/pixel.example").text,
+            line.get("watched_until"),
+        )
+
+    assert shown() == (False, False, None)
+    noticed = {"until": board.clock.now + 60 * DAY, "noticed_at": board.clock.now - 8 * DAY}
+    board.enact("member.suspend", PIXEL, noticed)
+    assert shown() == (False, False, None), "it is not back yet"
+    board.enact("member.reinstate", PIXEL)
+    ends = board.clock.now + 30 * DAY
+    assert shown() == (True, True, rfc3339(ends))
+    board.clock.now = ends
+    board.enact("community.open", "after-the-watch")
+    assert shown() == (False, False, None)
+
+
 def test_a_scorecard_is_read_for_a_reason(office: Office) -> None:
     path = "/console/members/pixel.example/scorecard"
     assert office["s1"].get(path).status_code == 403
@@ -89,8 +119,15 @@ def test_a_change_of_policy_becomes_a_motion(office: Office) -> None:
     motion = landed(office["s1"].post("/console/policy/change", **{**sent, "sighting": "14"}))
     identifier = motion.rpartition("/")[2]
     assert room.board.state.policy == before
+    # While it is discussed, and not only by a number.
+    assert "What it changes" in (shown := office["aud"].read(motion).text)
+    assert "Life of a sighting (days) Before: 30 After: 14" in shown
     room.board.carry(identifier)
     assert room.board.state.policy.sighting == 14 * DAY
+    # Another change does not alter what this one was.
+    later = room.board.state.policy.model_copy(update={"version": 3, "sighting": 7 * DAY})
+    room.board.enact("policy.set", "policy", {"policy": later.model_dump(mode="json")})
+    assert "Life of a sighting (days) Before: 30 After: 14" in office["aud"].read(motion).text
     room.again()
     text = office["olga"].read("/console/policy").text
     assert "Version 2" in text

@@ -24,12 +24,25 @@ PEOPLE = {
 }
 
 
+class People(dict[str, Visitor]):
+    """Those of `PEOPLE` by handle, each enrolled when first asked for."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def __missing__(self, handle: str) -> Visitor:
+        role, issuer = PEOPLE[handle]
+        self[handle] = self._console.person(handle, (role,), issuer)
+        return self[handle]
+
+
 @dataclass
 class Desk:
     """The hub, its people by handle, and where endpoints can be."""
 
     hub: Hub
-    people: dict[str, Visitor]
+    people: People
     there: Receiver
 
     def __getitem__(self, handle: str) -> Visitor:
@@ -72,8 +85,4 @@ def desk(settings: Settings, clock: MovableClock) -> Iterator[Desk]:
         hub.party("pixel", communities={"child-safety": "rw", "deepfakes": "w"})
         hub.party("frame")
         hub.party("partner", member_class="partner", communities={"child-safety": "r"})
-        console = Console(hub)
-        people = {
-            handle: console.person(handle, (role,), issuer) for handle, (role, issuer) in PEOPLE.items()
-        }
-        yield Desk(hub, people, there)
+        yield Desk(hub, People(Console(hub)), there)

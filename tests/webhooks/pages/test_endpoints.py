@@ -4,6 +4,7 @@ import pytest
 
 from tests.accounts.asking import SESSIONS, assert_page, assert_refused_page, refuses
 from tests.client.webserver import Answer
+from tests.governance.rotating import change
 from tests.support.console import Console
 from tests.webhooks.pages.conftest import Desk
 from tests.webhooks.receiving import verifies
@@ -70,8 +71,9 @@ def test_what_cannot_be_is_not_made(desk: Desk, fields: dict[str, str], code: st
         "type.signal.recalled": "on",
         **fields,
     }
+    olga = desk["olga"]
     with refuses(desk.hub, ASKED):
-        answer = desk["olga"].post(HERE, **form)
+        answer = olga.post(HERE, **form)
         shown = assert_refused_page(answer, code)
     assert SECRET not in answer.text
     if code != "request-invalid":
@@ -104,12 +106,13 @@ def test_signals_in_full_are_for_who_may_read_them(desk: Desk) -> None:
 
 
 def test_nobody_reaches_the_endpoint_of_another_member(desk: Desk) -> None:
+    fred, *others = [desk[name] for name in ("fred", "otto", "opal", "nora")]
     path = desk.active()
     message = desk.test(path).rpartition("/")[2]
     unknown = f"{HERE}/ep_{'0' * 32}"
     for base in (path, unknown, f"{HERE}/%00", f"{HERE}/%F0%9F%94%94"):
         for tail in ("", "/messages", f"/messages/{message}", "/settings"):
-            assert_refused_page(desk["fred"].get(base + tail), "not-found")
+            assert_refused_page(fred.get(base + tail), "not-found")
         for tail, fields in {
             "/activation": {},
             "/test": {},
@@ -121,18 +124,14 @@ def test_nobody_reaches_the_endpoint_of_another_member(desk: Desk) -> None:
             f"/messages/{message}/replay": {},
         }.items():
             with refuses(desk.hub, ASKED):
-                assert_refused_page(desk["fred"].post(base + tail, **fields), "not-found")
-                for name, code in (
-                    ("otto", "role-missing"),
-                    ("opal", "role-missing"),
-                    ("nora", "not-found"),
-                ):
-                    assert_refused_page(desk[name].post(base + tail, **fields), code)
+                assert_refused_page(fred.post(base + tail, **fields), "not-found")
+                for other, code in zip(others, ("role-missing", "role-missing", "not-found"), strict=True):
+                    assert_refused_page(other.post(base + tail, **fields), code)
     mine = desk.active("fred")
-    assert_refused_page(desk["fred"].get(f"{mine}/messages/{message}"), "not-found")
+    assert_refused_page(fred.get(f"{mine}/messages/{message}"), "not-found")
     with refuses(desk.hub, ASKED):
-        assert_refused_page(desk["fred"].post(f"{mine}/messages/{message}/replay"), "not-found")
-        again = desk["fred"].post(f"{mine}/messages", what="range", first=message)
+        assert_refused_page(fred.post(f"{mine}/messages/{message}/replay"), "not-found")
+        again = fred.post(f"{mine}/messages", what="range", first=message)
         assert "First message" in assert_refused_page(again, "not-found").text
 
 
@@ -272,3 +271,48 @@ def test_who_administers_one_member_and_reads_for_another_does_it_for_the_first(
     path = desk.active("bea")
     assert "Active" in desk["olga"].read(path).text
     assert_refused_page(desk["fred"].get(path), "not-found")
+
+
+def test_people_are_told_when_a_secret_ends_because_the_hub_changes_its_key(desk: Desk) -> None:
+    path = desk.active()
+    hub, said = desk.hub, "the secret of an endpoint of https://pixel.example ends soon"
+    assert said not in desk["olga"].read("/console").text
+    change(hub, "delivery", hub.settings)
+    for handle, there in (("olga", True), ("otto", True), ("fred", False), ("opal", False)):
+        assert (said in desk[handle].read("/console").text) == there
+    page = desk["olga"].read(path)
+    assert "Its secret ends" in page.text
+    assert f"{path}/settings#rotate" in page.attributes("a", "href")
+    assert "Whoever manages endpoints" in desk["otto"].read(path).text
+    with hub.database.transaction() as uow:
+        # People are signed out before seven days are over.
+        uow.conn.exec_driver_sql(f"UPDATE hub_key SET not_after = {uow.now} WHERE not_before = 0")
+    assert said not in desk["olga"].read("/console").text
+    assert "Its secret has ended" in desk["olga"].read(path).text
+
+
+def test_the_operator_stops_one_and_allows_it_again(desk: Desk) -> None:
+    act = "/console/delivery/receivers"
+    path, _ = desk.add()
+    receiver = path.rpartition("/")[2]
+    assert desk["olga"].post(f"{path}/activation").status_code == 303
+    for visitor in (desk["olga"], desk["aud"], desk["opal"])[:2]:
+        with refuses(desk.hub, ASKED):
+            assert_refused_page(visitor.post(act, receiver=receiver, do="stop"), "role-missing")
+    assert act not in desk["aud"].get("/console/delivery").text
+    for wrong, code in (("ep_zX9", "not-found"), ("zX9", "not-found")):
+        with refuses(desk.hub, ASKED):
+            shown = assert_refused_page(desk["opal"].post(act, receiver=wrong, do="stop"), code)
+        assert "zX9" not in shown.text
+    assert f"Stopped {receiver} of" in assert_page(desk["opal"].post(act, receiver=receiver, do="stop")).text
+    told = desk["otto"].read(path).text
+    assert "The operator of this hub disabled it." in told
+    assert "Ask them why" in told
+    with refuses(desk.hub, ASKED):
+        assert_refused_page(desk["olga"].post(f"{path}/activation"), "endpoint-inactive")
+    assert (
+        f"Allowed again {receiver} of"
+        in assert_page(desk["opal"].post(act, receiver=receiver, do="allow")).text
+    )
+    assert desk["olga"].post(f"{path}/activation").status_code == 303
+    assert "All is well" in desk["olga"].read(path).text

@@ -2,12 +2,7 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from tocsin.accounts.pages import enrolling, people, security, signing_in
+from tocsin.web.routing import together
 
-router: Final = APIRouter(include_in_schema=False)
-router.include_router(signing_in.router)
-router.include_router(enrolling.router)
-router.include_router(security.router)
-router.include_router(people.router)
+router: Final = together(signing_in.router, enrolling.router, security.router, people.router)

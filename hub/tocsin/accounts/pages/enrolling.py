@@ -13,7 +13,7 @@ from tocsin.web import console
 from tocsin.web.console import Sent, page
 from tocsin_schemas.problems import REGISTRY
 
-router: Final = APIRouter()
+router: Final = APIRouter(include_in_schema=False)
 _LINK: Final = ENROL_PATH + "{token}"
 
 

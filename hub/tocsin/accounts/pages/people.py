@@ -13,7 +13,7 @@ from tocsin.web.console import Sent, page, person, to
 from tocsin.web.people import Person
 from tocsin_schemas.problems import REGISTRY
 
-router: Final = APIRouter(prefix="/console")
+router: Final = APIRouter(prefix="/console", include_in_schema=False)
 HERE: Final = "/console/people"
 
 Reader = Annotated[Person, Depends(person("people.read"))]

@@ -13,7 +13,7 @@ from tocsin.web.console import Sent, page, person, to, visit
 from tocsin.web.people import Person
 from tocsin_schemas.problems import REGISTRY
 
-router: Final = APIRouter(prefix="/console/security")
+router: Final = APIRouter(prefix="/console/security", include_in_schema=False)
 HERE: Final = "/console/security"
 
 Who = Annotated[Person, Depends(person("security.manage"))]

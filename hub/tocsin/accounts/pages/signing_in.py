@@ -12,7 +12,7 @@ from tocsin.web.console import COOKIE, SIGN_IN, Sent, page, person, to, visit
 from tocsin.web.people import ACTIONS, PURPOSES, Person
 from tocsin_schemas.problems import REGISTRY
 
-router: Final = APIRouter()
+router: Final = APIRouter(include_in_schema=False)
 _JOIN: Final = "join."
 
 

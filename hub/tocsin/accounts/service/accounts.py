@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from tocsin.accounts import rules
 from tocsin.accounts.service import enrolling, entering, signing_in
-from tocsin.accounts.service.context import Context, Seats, nobody_seated
+from tocsin.accounts.service.context import Context, Named, Seats, nobody_named, nobody_seated
 from tocsin.accounts.service.enrolling import Link, Passkey
 from tocsin.accounts.service.openid import Provider
 from tocsin.accounts.service.secrets import Secrets
@@ -75,11 +75,18 @@ class Accounts:
 
 
 def open_accounts(
-    settings: Settings, database: Database, keys: HubKeys, *, seats: Seats = nobody_seated
+    settings: Settings,
+    database: Database,
+    keys: HubKeys,
+    *,
+    seats: Seats = nobody_seated,
+    named: Named = nobody_named,
 ) -> Accounts:
-    """The accounts of a hub. `seats` tells the seat of a handle in the roster in force."""
+    """The accounts of a hub. `seats` tells the seat of a handle in the roster in force, `named` whether the board knows
+    a handle at all.
+    """
     party = relying_party(settings.issuer)
-    context = Context(database, party, Secrets(keys.console), seats)
+    context = Context(database, party, Secrets(keys.console), seats, named)
     provider = None
     if settings.oidc_issuer is not None:
         provider = Provider(

@@ -13,6 +13,8 @@ from tocsin.web.people import Method, RelyingParty, Role, Seated
 
 Seats = Callable[[str], Seated | None]
 """The seat of a handle in the roster in force."""
+Named = Callable[[str], bool]
+"""Whether the board knows somebody by this handle: in its roster, in one before it, or while it is being founded."""
 OPERATOR_ROLES: Final[frozenset[Role]] = frozenset({"operator", "auditor"})
 """What nobody can be beside a seat: a seat puts these out, so that nobody can take a vote away by granting one."""
 
@@ -22,14 +24,20 @@ def nobody_seated(_handle: str) -> Seated | None:
     return None
 
 
+def nobody_named(_handle: str) -> bool:
+    """The names of a hub without a roster."""
+    return False
+
+
 @dataclass(slots=True)
 class Context:
-    """The database, what passkeys are bound to, the secrets, and who is seated."""
+    """The database, what passkeys are bound to, the secrets, who is seated, and whose handle the board knows."""
 
     database: Database
     party: RelyingParty
     secrets: Secrets
     seats: Seats = field(default=nobody_seated)
+    named: Named = field(default=nobody_named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def invite_in(
     """Make a person, unless there is one, give roles, and open a link; any older one of theirs ends.
 
     `by` is the person who invites, who must be an operator or an administrator of `issuer`; None is the operator's
-    command. An administrator cannot open a link for somebody who is more than a person of that member.
+    command. An administrator cannot open a link for somebody who is more than a person of that member, nor for a handle
+    that the board knows, whether there is such an account or not: a handle is all that joins a seat to a person.
 
     Raises:
         Refused: `claim-invalid`; `forbidden-person` for somebody `by` may not open a link for.
@@ -77,7 +78,7 @@ def invite_in(
     wanted = [rules.check_grant(role, issuer) for role in roles]
     known = people.by_handle(uow, handle)
     if by is not None:
-        _check_inviter(context, uow, by, known, issuer)
+        _check_inviter(context, uow, by, handle, known, issuer)
     person_id = people.add(uow, handle, secrets.token_bytes(USER_BYTES)) if known is None else known.id
     for role in wanted:
         people.grant(uow, person_id, role, issuer or "")
@@ -117,8 +118,7 @@ def enrol_with_passkey(context: Context, token: str, fields: Mapping[str, str]) 
     context.secrets.check(answer.challenge, "enrol", token, context.database.clock())
     made = verify_made(context.party, answer)
     with context.database.transaction() as uow:
-        known = _holder(uow, token)
-        people.use_link(uow, digest(token))
+        known = _use_link(uow, token)
         _register(uow, known.id, made)
         return open_session(uow, known.id, "passkey", made.credential)
 
@@ -144,9 +144,8 @@ def enrol_with_code(context: Context, token: str, password: str, sealed: bytes, 
         handle = _holder(uow, token).handle
     hashed = hash_password(password, handle)
     with context.database.transaction() as uow:
-        known = _holder(uow, token)
+        known = _use_link(uow, token)
         put_code_sign_in(context, uow, known, hashed, sealed, code)
-        people.use_link(uow, digest(token))
         return open_session(uow, known.id, "code")
 
 
@@ -206,6 +205,14 @@ def _holder(uow: UnitOfWork, token: str) -> people.Known:
     return known
 
 
+def _use_link(uow: UnitOfWork, token: str) -> people.Known:
+    """Use a link up; whose it was. Of two who come at once, one waits here and then finds nothing to use."""
+    known = _holder(uow, token)
+    if not people.use_link(uow, digest(token)):
+        raise Refused("link-invalid")
+    return known
+
+
 def _register(uow: UnitOfWork, person_id: int, made: Made) -> None:
     if people.key(uow, made.credential) is not None:
         raise Refused("conflict", "credential", "registered already")
@@ -228,6 +235,7 @@ def _check_inviter(
     context: Context,
     uow: UnitOfWork,
     by: Person,
+    handle: str,
     known: people.Known | None,
     issuer: str | None,
 ) -> None:
@@ -235,11 +243,13 @@ def _check_inviter(
         return
     if issuer is None or "org_admin" not in by.of(issuer):
         raise Refused("role-missing")
+    if context.named(handle):
+        raise _more_than_theirs()
     if known is not None:
         theirs = standing(context, uow, known)
-        if (
-            theirs.seat is not None
-            or theirs.roles - set(rules.OF_A_MEMBER)
-            or set(theirs.organisations) != {issuer}
-        ):
-            raise Refused("forbidden-person", "handle", "somebody who is more than a person of this member")
+        if theirs.roles - set(rules.OF_A_MEMBER) or set(theirs.organisations) != {issuer}:
+            raise _more_than_theirs()
+
+
+def _more_than_theirs() -> Refused:
+    return Refused("forbidden-person", "handle", "somebody who is more than a person of this member")

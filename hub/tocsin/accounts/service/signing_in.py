@@ -1,7 +1,7 @@
 """Signing in: with a passkey, or with a password and a code; and approving with a passkey what is no ballot.
 
 A wrong password or code is counted before it is checked, for its handle and for the whole hub, and every refusal is the
-same: nobody learns whether a handle exists, nor how far they got.
+same, and comes by the same work: nobody learns whether a handle exists, nor how far they got.
 """
 
 import hmac
@@ -24,6 +24,10 @@ from tocsin_schemas.jwk import KeyAlg
 STEP_SECONDS: Final = 30
 """RFC 6238 §5.2; one step early or late is taken."""
 SEED: Final = "one-time-codes"
+_NOBODY: Final = 0
+_NO_STEP: Final = -1
+_DECOY_SEED: Final = pyotp.random_base32()
+"""Of a code that nobody has: a wrong password is looked no less into than a wrong code."""
 _ALL: Final = digest("tocsin/every-handle")
 
 
@@ -63,16 +67,18 @@ def sign_in_with_code(context: Context, handle: str, password: str, code: str) -
     with context.database.snapshot() as uow:
         known = people.by_handle(uow, handle)
     right = passwords.fits(None if known is None else known.password, password)
-    if known is None or not right or known.locked_at is not None:
-        raise refused_sign_in()
-    renewed = passwords.renewed(str(known.password), password)
+    whose = known if right and known is not None and known.locked_at is None else None
     with context.database.transaction() as uow:
-        if not _use_code(context, uow, known, code):
+        used = _use_code(context, uow, whose, code)
+        if whose is None or not used:
             raise refused_sign_in()
         visits.forgive(uow, tried)
-        if renewed is not None:
-            people.rehash(uow, known.id, renewed)
-        return open_session(uow, known.id, "code")
+        opened = open_session(uow, whose.id, "code")
+    renewed = passwords.renewed(str(whose.password), password)
+    if renewed is not None:
+        with context.database.transaction() as uow:
+            people.rehash(uow, whose.id, str(whose.password), renewed)
+    return opened
 
 
 def approval(context: Context, person: Person, action: Action, subject: str) -> tuple[str, tuple[str, ...]]:
@@ -129,17 +135,17 @@ def _charge(context: Context, tried: bytes) -> None:
         raise Refused("rate-limited", "", "too many wrong passwords or codes", retry_after=max(waits))
 
 
-def _use_code(context: Context, uow: UnitOfWork, known: people.Known, code: str) -> bool:
-    """Whether it is a one-time code or a recovery code of theirs, which is then used up."""
+def _use_code(context: Context, uow: UnitOfWork, whose: people.Known | None, code: str) -> bool:
+    """Whether it is a one-time code or a recovery code of theirs, which is then used up; None has none."""
     text = code.replace(" ", "")
+    seed, person_id = _DECOY_SEED, _NOBODY
+    if whose is not None and whose.totp is not None:
+        seed, person_id = context.secrets.open(SEED, whose.handle, whose.totp).decode(), whose.id
     if len(text) == 6 and text.isascii() and text.isdigit():
-        if known.totp is None:
-            return False
-        seed = context.secrets.open(SEED, known.handle, known.totp).decode()
         step = totp_step(seed, text, uow.now)
-        return step is not None and people.use_step(uow, known.id, step)
+        return people.use_step(uow, person_id, _NO_STEP if step is None else step)
     recovery = recovery_digest(text)
-    return recovery is not None and people.use_recovery_code(uow, known.id, recovery)
+    return recovery is not None and people.use_recovery_code(uow, person_id, recovery)
 
 
 def _verified(context: Context, answer: Answered) -> tuple[people.Key, int]:

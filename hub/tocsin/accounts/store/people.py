@@ -99,9 +99,10 @@ def set_code_sign_in(uow: UnitOfWork, person_id: int, password: str | None, totp
     uow.conn.execute(update(person).where(person.c.id == person_id).values(**values))
 
 
-def rehash(uow: UnitOfWork, person_id: int, password: str) -> None:
-    """The same password hashed with the parameters of today."""
-    uow.conn.execute(update(person).where(person.c.id == person_id).values(password=password))
+def rehash(uow: UnitOfWork, person_id: int, before: str, password: str) -> None:
+    """The same password hashed with the parameters of today, unless another one was set meanwhile."""
+    same = (person.c.id == person_id, person.c.password == before)
+    uow.conn.execute(update(person).where(*same).values(password=password))
 
 
 def use_step(uow: UnitOfWork, person_id: int, step: int) -> bool:

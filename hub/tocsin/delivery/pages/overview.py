@@ -1,6 +1,10 @@
-"""How delivery goes in the whole hub, for its operator and for auditors: counts and times, and nobody's messages."""
+"""How delivery goes in the whole hub, for its operator and for auditors: counts and times, and nobody's messages.
 
-from collections.abc import Mapping
+The operator can stop any receiver here. What that means belongs to the features above: they give their `Acts`, by how
+the ids of their receivers begin.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -10,10 +14,12 @@ from tocsin.db import Database
 from tocsin.delivery import service
 from tocsin.delivery.pages import words
 from tocsin.delivery.service import Overview
+from tocsin.errors import Refused
+from tocsin.governance.pages.words import Advice, advice
 from tocsin.members.service import Members
 from tocsin.web import charts
 from tocsin.web.charts import Colour, Series, Shape
-from tocsin.web.console import page, person
+from tocsin.web.console import Sent, page, person
 from tocsin.web.people import Person
 
 router: Final = APIRouter(prefix="/console/delivery", include_in_schema=False)
@@ -26,8 +32,25 @@ ENDS: Final = (
     ("failed", Colour("#c2410c", "#ff9e64")),
 )
 TROUBLED: Final = 50
+PARTS: Final = {"receiver": "Endpoint or stream", "endpoint": "Endpoint", "stream_id": "Stream"}
+"""The names of fields, as the form has them."""
 GOALS: Final[Mapping[int, int]] = {0: 5, 1: 60}
 """Seconds within which a healthy receiver has a message, by lane (delivery.md §1)."""
+
+
+class Acts(NamedTuple):
+    """What the operator does to a receiver by its public id, whoever owns it; each gives the id of its member."""
+
+    stop: Callable[[Database, str], int]
+    allow: Callable[[Database, str], int]
+
+
+class Done(NamedTuple):
+    """What was just done to a receiver, and whose it is."""
+
+    act: str
+    receiver: str
+    issuer: str
 
 
 class Lane(NamedTuple):
@@ -43,6 +66,31 @@ class Lane(NamedTuple):
 @router.get("")
 def overview(request: Request, who: Annotated[Person, Depends(person("delivery.read"))]) -> Response:
     """Lag and backlog by lane, receivers by how they fare, and attempts over the last hour."""
+    return _shown(request, who)
+
+
+@router.post("/receivers")
+def act(request: Request, who: Annotated[Person, Depends(person("delivery.stop"))], sent: Sent) -> Response:
+    """Stop an endpoint or a stream, or allow it again; whose it was, or what was wrong."""
+    receiver, do = sent["receiver"].strip(), sent.one_of("do", ("stop", "allow"))
+    stopping: Mapping[str, Acts] = request.app.state.stopping
+    database: Database = request.app.state.database
+    members: Members = request.app.state.members
+    acts = stopping.get(receiver[:3])
+    try:
+        if acts is None:
+            raise Refused("not-found", "receiver", "no such endpoint or stream")
+        owner = (acts.stop if do == "stop" else acts.allow)(database, receiver)
+    except Refused as error:
+        return _shown(request, who, wrong=advice(error, PARTS))
+    with database.snapshot() as uow:
+        issuer = members.orgs(uow)[owner].issuer
+    return _shown(request, who, done=Done(do, receiver, issuer))
+
+
+def _shown(
+    request: Request, who: Person, *, done: Done | None = None, wrong: Advice | None = None
+) -> Response:
     database: Database = request.app.state.database
     members: Members = request.app.state.members
     with database.snapshot() as uow:
@@ -54,6 +102,9 @@ def overview(request: Request, who: Annotated[Person, Depends(person("delivery.r
         request,
         who,
         "delivery/overview.html",
+        status=200 if wrong is None else wrong.status,
+        done=done,
+        wrong=wrong,
         lanes=[
             Lane(titles[lane.lane], lane.fresh, lane.lag_seconds, GOALS[lane.lane], lane.retrying)
             for lane in shown.lanes

@@ -17,11 +17,11 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
@@ -30,6 +30,7 @@ from tocsin.delivery import rules
 from tocsin.delivery.service.sender import End, Making, Sender
 from tocsin.delivery.service.turn import Done, Outcome, Parcel, Room, Round, Undone, due, take_turn
 from tocsin.egress import Egress, Unanswered, Why
+from tocsin.signing import Signing
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +38,15 @@ IN_HAND: Final = 1536
 URGENT_SHARE: Final = 512
 DOUBTFUL_SHARE: Final = 256
 """Items in hand at most; how many of them are kept for what is urgent; and what fails or is slow gets besides."""
-WORTH_A_TURN: Final = 256
+WORTH_A_TURN: Final = 512
 TURN_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 0.25
 """A turn is taken when so much has ended, or so long after the last one; less often while nothing is due."""
 BEGIN_SECONDS: Final = 12
 """Nothing is begun later than this after it was taken: with 15 s for a request, it ends within the lease."""
+SIGNED_TOGETHER: Final = 64
+WORTH_A_HAND_OVER: Final = 32
+"""So many items are signed at a time; fewer than that, where they are sent."""
 STOP_SECONDS: Final = 5
 """What is being sent when the courier is stopped has so long to end."""
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1, 2, 4, 4)
@@ -56,6 +60,7 @@ class Courier:
         self._database = database
         self._egress = egress
         self._senders: Mapping[str, Sender] = {sender.kind: sender for sender in senders}
+        self._signing = Signing()
         self._running = threading.Lock()
         self._stopped = threading.Event()
 
@@ -74,7 +79,8 @@ class Courier:
         if self._stopped.is_set() or not self._running.acquire(blocking=False):
             return 0
         try:
-            return self._egress.run(_Run(self._database, self._egress, self._senders, self._stopped).all())
+            run = _Run(self._database, self._egress, self._senders, self._signing, self._stopped)
+            return self._egress.run(run.all())
         finally:
             self._running.release()
 
@@ -82,20 +88,30 @@ class Courier:
         """Begin nothing more, wait a little for what is being sent, and put back the rest; back when it is done."""
         self._stopped.set()
         with self._running:
-            pass
+            if self._signing.runs:
+                self._egress.run(self._end_signing())
+
+    async def _end_signing(self) -> None:
+        self._signing.stop()
 
 
 class _Run:
     """One run, on the egress's loop. Only that loop touches what is in hand."""
 
     def __init__(
-        self, database: Database, egress: Egress, senders: Mapping[str, Sender], stopped: threading.Event
+        self,
+        database: Database,
+        egress: Egress,
+        senders: Mapping[str, Sender],
+        signing: Signing,
+        stopped: threading.Event,
     ) -> None:
         self.egress: Final = egress
         self.clock: Final = database.clock
         self.stopped: Final = stopped
         self.senders: Final = senders
         self._take_turn = partial(take_turn, database, senders, secrets.token_hex(8))
+        self._signing = signing
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand = Counter[str]()
         self._done: list[Done] = []
@@ -157,18 +173,31 @@ class _Run:
                 logger.warning("delivery turn failed", extra={"retry_seconds": wait}, exc_info=error)
                 await asyncio.sleep(wait)
             else:
-                for one in rounds:
-                    self._begin(one, taken_at + BEGIN_SECONDS)
+                self._begin(rounds, taken_at + BEGIN_SECONDS)
                 return rounds
         raise AssertionError  # the last try returns or raises
 
-    def _begin(self, one: Round, begin_by: float) -> None:
-        share = "doubtful" if one.doubtful else "rest" if one.lane else "urgent"
-        self._in_hand[share] += len(one.parcels)
-        sending = _Sending(self, one, share, begin_by)
-        task = asyncio.create_task(sending.all())
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._sent, sending))
+    def _begin(self, rounds: Sequence[Round], begin_by: float) -> None:
+        for several in _batches(rounds):
+            signing = asyncio.create_task(self._sign(several))
+            for one in several:
+                share = "doubtful" if one.doubtful else "rest" if one.lane else "urgent"
+                self._in_hand[share] += len(one.parcels)
+                sending = _Sending(self, one, share, begin_by, signing)
+                task = asyncio.create_task(sending.all())
+                self._tasks.add(task)
+                task.add_done_callback(partial(self._sent, sending))
+
+    async def _sign(self, rounds: Sequence[Round]) -> dict[int, Any]:
+        """What the calls of their makings return, by item; nothing of those that are made when each is sent."""
+        now, calls = self.clock(), {}
+        for one in rounds:
+            for parcel in one.parcels:
+                call = None if parcel.making is None else parcel.making.call(now)
+                if call is not None:
+                    calls[parcel.claim.item_id] = call
+        signed = await self._signing.all(list(calls.values())) if len(calls) >= WORTH_A_HAND_OVER else None
+        return {} if signed is None else dict(zip(calls, signed, strict=True))
 
     def _sent(self, sending: "_Sending", task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -193,8 +222,11 @@ class _Run:
 class _Sending:
     """What was taken from one queue, being sent. The first failure ends it, and so does the time."""
 
-    def __init__(self, run: _Run, taken: Round, share: str, begin_by: float) -> None:
+    def __init__(
+        self, run: _Run, taken: Round, share: str, begin_by: float, signing: asyncio.Task[dict[int, Any]]
+    ) -> None:
         self.round: Final = taken
+        self._signing = signing
         self._run = run
         self._share = share
         self._begin_by = begin_by
@@ -205,6 +237,8 @@ class _Sending:
 
     async def all(self) -> None:
         """Send what there is time for."""
+        # Shared with others: it neither ends with this one, nor does what is wrong with theirs end this one.
+        await asyncio.wait([self._signing])
         several = rules.side_by_side(self.round.latency_ms, len(self._waiting))
         if several == 1:
             await self._one_behind_the_other()
@@ -228,6 +262,9 @@ class _Sending:
             if self._run.stopped.is_set():
                 return
             parcel = self._waiting.popleft()
+            if parcel.broken:
+                self._hear(parcel, None, "unreachable", 0, None)
+                continue
             if parcel.making is None:
                 self._run.hear(self._share, self._dropped(parcel))
                 continue
@@ -239,12 +276,21 @@ class _Sending:
         begun = time.perf_counter()
         status, failure, asked = None, None, None
         try:
-            answer = await self._run.egress.send(making(self._run.clock()))
+            answer = await self._run.egress.send(making.request(self._signed(parcel, making)))
         except Unanswered as error:
             failure = error.why
         else:
             status, asked = answer.status, answer.retry_after
         self._hear(parcel, status, failure, round((time.perf_counter() - begun) * 1000), asked)
+
+    def _signed(self, parcel: Parcel, making: Making) -> Any:
+        if self._signing.exception() is None and parcel.claim.item_id in self._signing.result():
+            return self._signing.result()[parcel.claim.item_id]
+        call = making.call(self._run.clock())
+        if call is None:
+            return None
+        sign, given = call
+        return sign(*given)
 
     def _hear(
         self, parcel: Parcel, status: int | None, failure: Why | None, duration_ms: int, asked: str | None
@@ -259,3 +305,17 @@ class _Sending:
     def _dropped(self, parcel: Parcel) -> Done:
         end = End(parcel.claim, self._run.clock(), 0, None, None, "dropped")
         return Done(self.round.kind, end, parcel.queued_at, None)
+
+
+def _batches(rounds: Sequence[Round]) -> Iterator[list[Round]]:
+    """The same rounds, some together: the first are sent while the others are signed."""
+    several: list[Round] = []
+    size = 0
+    for one in rounds:
+        several.append(one)
+        size += len(one.parcels)
+        if size >= SIGNED_TOGETHER:
+            yield several
+            several, size = [], 0
+    if several:
+        yield several

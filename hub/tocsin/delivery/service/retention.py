@@ -8,17 +8,21 @@ from tocsin_schemas.policy import DAY
 
 KEPT_SECONDS: Final = 30 * DAY
 MINUTES_KEPT: Final = 24 * 60
+MOST_HELD: Final = 100_000
+"""So much is kept back for one receiver at most: beyond it the oldest goes, and whoever comes back sees the gap."""
 PART: Final = 10_000
 """Rows that one transaction looks at, so that nobody waits long behind it."""
 
 
 def forget(database: Database) -> int:
-    """Delete attempts, and items that ended or were held, older than 30 days, and what removed receivers left.
+    """Delete what is past its time, or too much.
 
-    Returns how many rows; in parts of 10,000, each a transaction of its own.
+    Attempts, and items that ended or were held, older than 30 days; of what is held for a receiver the oldest beyond
+    100,000; and what removed receivers left. Returns how many rows; in parts of 10,000, each a transaction of its own.
     """
     before = database.clock() - KEPT_SECONDS
-    return _attempts(database, before) + _items(database, before) + _minutes(database) + _removed(database)
+    gone = _attempts(database, before) + _items(database, before) + _crowded(database)
+    return gone + _minutes(database) + _removed(database)
 
 
 def _attempts(database: Database, before: int) -> int:
@@ -40,6 +44,17 @@ def _items(database: Database, before: int) -> int:
         if last is None or oldest is None or oldest >= before:
             return gone
         after = last
+
+
+def _crowded(database: Database) -> int:
+    with database.snapshot() as uow:
+        left = store.crowded(uow, MOST_HELD)
+    gone = 0
+    for receiver_id, excess in left:
+        for begin in range(0, excess, PART):
+            with database.transaction() as uow:
+                gone += store.held(uow, receiver_id, min(PART, excess - begin))
+    return gone
 
 
 def _minutes(database: Database) -> int:

@@ -1,12 +1,13 @@
 """What the courier asks of a feature whose messages it carries."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 from tocsin.db import UnitOfWork
 from tocsin.delivery.rules import Verdict
 from tocsin.delivery.store.tables import Kind
 from tocsin.egress import Outbound, Why
+from tocsin.signing import Call
 
 
 class Claim(NamedTuple):
@@ -33,12 +34,20 @@ class End(NamedTuple):
     verdict: Verdict
 
 
-Making = Callable[[int], Outbound]
-"""Makes a request at the moment it is sent (Unix seconds), on the loop that sends: signs it, and does nothing else.
+class Making(Protocol):
+    """Makes a request at the moment it is sent: what is signed for it, and what it is once that is signed.
 
-Signatures are made there because they are many short calls into a library. Beside a busy loop, a thread that makes them
-waits for the interpreter behind every one.
-"""
+    Signatures are not made in the transaction: beside a busy loop, a thread that makes many short calls into a library
+    waits for the interpreter behind every one.
+    """
+
+    def call(self, now: int) -> Call | None:
+        """The call that signs, which may be made in another process; None when the request is made without."""
+        ...
+
+    def request(self, signed: Any) -> Outbound:
+        """The request, with what the call returned; on the loop that sends it, and nothing there may take long."""
+        ...
 
 
 class Sender(Protocol):

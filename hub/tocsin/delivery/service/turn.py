@@ -7,11 +7,14 @@
 5. Due queues are leased, their items taken with the attempt counted, and what their requests say composed.
 """
 
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tocsin.db import Database, UnitOfWork
 from tocsin.delivery import rules
@@ -21,6 +24,8 @@ from tocsin.delivery.store import sending as store
 from tocsin.delivery.store.tables import LANES
 from tocsin.telemetry import DELIVERIES, DELIVERY_SECONDS
 
+logger = logging.getLogger(__name__)
+
 LEASE_SECONDS: Final = 30
 """Longer than a request may take (15 s), and than what is begun in the time before the last one may."""
 RUN: Final = 16
@@ -29,14 +34,20 @@ REST_MEANWHILE: Final = 64
 """Items of the rest that are taken in a turn while more of what is urgent waits."""
 ROUNDS: Final = 3
 """How often one turn looks for more queues while there is room."""
+MOST_FAILS: Final = 32
+"""How often a sender may fail in one turn before what is left is not looked at more closely."""
 
 
 class Parcel(NamedTuple):
-    """A claim, what makes its request (None: there is nothing to send any more), and when its item was queued."""
+    """A claim, what makes its request (None: there is nothing to send any more), and when its item was queued.
+
+    A `broken` one has nothing that makes it because the hub itself has failed.
+    """
 
     claim: Claim
     making: Making | None
     queued_at: int
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +254,48 @@ def _compose(
             for item in items
         ]  # fmt: skip
     composed = {
-        kind: iter(list(zip(some, senders[kind].compose(uow, some), strict=True)))
-        for kind, some in claims.items()
+        kind: zip(some, _made(uow, senders[kind], some), strict=True) for kind, some in claims.items()
     }
     rounds = []
     for queue, items in taken:
-        mine = composed[queue.kind]
-        parcels = [Parcel(*next(mine), item.created_at) for item in items]
+        mine, parcels = composed[queue.kind], []
+        for item in items:
+            claim, making = next(mine)
+            if isinstance(making, _Unmade):
+                parcels.append(Parcel(claim, None, item.created_at, broken=True))
+            else:
+                parcels.append(Parcel(claim, making, item.created_at))
         doubtful = bool(queue.failures) or queue.latency_ms >= rules.SLOW_MS
         rounds.append(Round(queue.receiver_id, queue.lane, queue.kind, doubtful, queue.latency_ms, parcels))
     return rounds
+
+
+class _Unmade(NamedTuple):
+    """In place of a making that could not be made."""
+
+
+def _made(uow: UnitOfWork, sender: Sender, claims: Sequence[Claim]) -> list[Making | _Unmade | None]:
+    """What the sender composes. What it fails on is looked for by halves, so that nobody else waits for it."""
+    made: dict[int, Making | _Unmade | None] = {}
+    left, fails = [list(claims)], 0
+    while left:
+        some = left.pop()
+        try:
+            with uow.conn.begin_nested():
+                made |= zip((claim.item_id for claim in some), sender.compose(uow, some), strict=True)
+        except (OperationalError, InterfaceError):
+            # Of the database, which is asked again for the whole turn.
+            raise
+        except Exception:  # a boundary: whatever a feature does wrong, the others are served
+            fails += 1
+            half = len(some) // 2
+            if half and fails < MOST_FAILS:
+                left += [some[half:], some[:half]]
+                continue
+            said = {"kind": sender.kind, "receiver": some[0].public_id, "items": len(some)}
+            logger.exception("composing failed in the hub itself", extra=said)
+            made |= dict.fromkeys((claim.item_id for claim in some), _Unmade())
+    return [made[claim.item_id] for claim in claims]
 
 
 def _measure(ends: Sequence[Done]) -> None:

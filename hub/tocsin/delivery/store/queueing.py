@@ -19,6 +19,7 @@ _SET_DUE: Final = """
 WITH freed AS (SELECT receiver_id, lane FROM {given} AS g),
 wanted AS (
   SELECT q.receiver_id, q.lane, CASE
+    WHEN r.state <> 'open' THEN NULL
     WHEN r.breaker_until > (
       SELECT i.next_at FROM delivery_item AS i
       WHERE i.receiver_id = q.receiver_id AND i.lane = q.lane AND i.state = 'pending' ORDER BY i.next_at LIMIT 1
@@ -55,11 +56,22 @@ UPDATE delivery_item AS i SET state = CASE r.state WHEN 'open' THEN 'pending' EL
   next_at = :now, created_at = :now, ended_at = NULL, status = NULL, failure = NULL
 FROM {given} AS g, delivery_receiver AS r
 WHERE i.id = g.id AND r.id = i.receiver_id AND r.state IN ('open', 'holding')"""
-_HOLD: Final = "UPDATE delivery_item SET state = 'held' WHERE receiver_id = :id AND state = 'pending'"
-_RELEASE: Final = """
-UPDATE delivery_item
-SET state = 'pending', attempts = 0, next_at = :now, created_at = :now, status = NULL, failure = NULL
-WHERE receiver_id = :id AND state = 'held'"""
+_HOLD: Final = """
+UPDATE delivery_item SET state = 'held' WHERE id IN (
+  SELECT id FROM delivery_item WHERE receiver_id = :id AND state = 'pending' LIMIT :most
+)"""
+_UNHELD: Final = """
+SELECT r.id FROM delivery_receiver AS r WHERE r.state <> 'open' AND EXISTS (
+  SELECT 1 FROM delivery_item AS i WHERE i.receiver_id = r.id AND i.state = 'pending'
+) ORDER BY r.id"""
+_REVIVE: Final = """
+UPDATE delivery_item SET state = 'held', ended_at = NULL WHERE id IN (
+  SELECT i.id FROM delivery_item AS i JOIN delivery_receiver AS r ON r.id = i.receiver_id
+  WHERE i.receiver_id = :id AND i.state = 'dead' AND i.ended_at >= r.failing_since
+  ORDER BY i.message_id DESC LIMIT :most
+)"""
+_HELD: Final = """
+SELECT id, message_id FROM delivery_item WHERE receiver_id = :id AND state = 'held' ORDER BY message_id LIMIT :most"""
 _STATE: Final = "UPDATE delivery_receiver SET state = :state WHERE id = :id"
 _AS_NEW: Final = """
 UPDATE delivery_receiver SET state = 'open', failures = 0, failing_since = NULL, breaker_until = NULL WHERE id = :id"""
@@ -116,14 +128,24 @@ def again(uow: UnitOfWork, item_ids: Collection[int]) -> int:
     return run(uow, _AGAIN, ("id",), [(one,) for one in item_ids], now=uow.now)
 
 
-def hold(uow: UnitOfWork, receiver_id: int) -> int:
-    """Keep back what is pending; how much."""
-    return run(uow, _HOLD, id=receiver_id)
+def hold(uow: UnitOfWork, receiver_id: int, most: int) -> int:
+    """Keep back what is pending, so much of it; how much."""
+    return run(uow, _HOLD, id=receiver_id, most=most)
 
 
-def release(uow: UnitOfWork, receiver_id: int) -> int:
-    """Queue anew what was kept back; how much."""
-    return run(uow, _RELEASE, id=receiver_id, now=uow.now)
+def unheld(uow: UnitOfWork) -> list[int]:
+    """Receivers that nothing is sent to, and for which something is pending all the same."""
+    return [row[0] for row in fetch(uow, _UNHELD)]
+
+
+def revive(uow: UnitOfWork, receiver_id: int, most: int) -> int:
+    """Keep back what was given up since a receiver began to fail, the newest first; how much."""
+    return run(uow, _REVIVE, id=receiver_id, most=most)
+
+
+def held(uow: UnitOfWork, receiver_id: int, most: int) -> list[tuple[int, int]]:
+    """(item id, message id) of what is kept back for a receiver, the oldest message first."""
+    return [(row[0], row[1]) for row in fetch(uow, _HELD, id=receiver_id, most=most)]
 
 
 def set_state(uow: UnitOfWork, receiver_id: int, state: ReceiverState) -> None:

@@ -13,6 +13,14 @@ FROM (SELECT id, created_at FROM delivery_item WHERE id > :after ORDER BY id LIM
 _ITEMS: Final = """
 DELETE FROM delivery_item WHERE id > :after AND id <= :last AND state <> 'pending'
 AND coalesce(ended_at, created_at) < :before"""
+_CROWDED: Final = """
+SELECT receiver_id, count(*) - :most FROM delivery_item WHERE state = 'held'
+GROUP BY receiver_id HAVING count(*) > :most ORDER BY receiver_id"""
+_OLDEST_HELD: Final = """(
+  SELECT id FROM delivery_item WHERE receiver_id = :id AND state = 'held' ORDER BY message_id LIMIT :most
+)"""
+_ATTEMPTS_AT_HELD: Final = f"DELETE FROM delivery_attempt WHERE item_id IN {_OLDEST_HELD}"  # noqa: S608  # our own
+_HELD: Final = f"DELETE FROM delivery_item WHERE id IN {_OLDEST_HELD}"  # noqa: S608  # the same
 _MINUTES: Final = "DELETE FROM delivery_minute WHERE minute < :before"
 _REMOVED: Final = "SELECT id FROM delivery_receiver WHERE state = 'removed' ORDER BY id"
 _THEIR_ATTEMPTS: Final = """
@@ -38,6 +46,17 @@ def items(uow: UnitOfWork, before: int, after: int, most: int) -> tuple[int, int
     if last is None:
         return 0, None, None
     return run(uow, _ITEMS, after=after, last=last, before=before), last, oldest
+
+
+def crowded(uow: UnitOfWork, most: int) -> list[tuple[int, int]]:
+    """Receivers for which more is held than that, and how much more."""
+    return [(row[0], row[1]) for row in fetch(uow, _CROWDED, most=most)]
+
+
+def held(uow: UnitOfWork, receiver_id: int, most: int) -> int:
+    """Delete the oldest of what is held for a receiver, with its attempts; how many items."""
+    run(uow, _ATTEMPTS_AT_HELD, id=receiver_id, most=most)
+    return run(uow, _HELD, id=receiver_id, most=most)
 
 
 def minutes(uow: UnitOfWork, before: int) -> int:

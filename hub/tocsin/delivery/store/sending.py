@@ -1,5 +1,6 @@
-"""Queries of sending: taking what is due under a lease, and writing down how it ended. Each is one statement."""
+"""Queries of sending: taking what is due under a lease, and writing down how it ended. Each is a statement or two."""
 
+import json
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
@@ -71,18 +72,26 @@ OR EXISTS (SELECT 1 FROM delivery_queue WHERE lane = 1 AND due_at <= :now)"""
 _LEASE: Final = """
 UPDATE delivery_queue SET lease_until = :until, due_at = :until, holder = :holder
 WHERE (receiver_id, lane) IN (SELECT receiver_id, lane FROM {given} AS g)"""
-_TAKE: Final = """
-UPDATE delivery_item SET attempts = attempts + 1 WHERE id IN (SELECT x.id FROM {given} AS g {joined})
-RETURNING id, receiver_id, lane, message_id, seq, attempts, created_at"""
 _OF_A_QUEUE: Final = """(
   SELECT i.id FROM delivery_item AS i
   WHERE i.receiver_id = g.receiver_id AND i.lane = g.lane AND i.state = 'pending' AND i.next_at <= :now
   ORDER BY i.next_at, i.id LIMIT :most
 )"""
-_TAKE_ON: Final = {
-    "sqlite": _TAKE.replace("{joined}", f"CROSS JOIN delivery_item AS x ON x.id IN {_OF_A_QUEUE}"),
-    "postgresql": _TAKE.replace("{joined}", f"CROSS JOIN LATERAL {_OF_A_QUEUE} AS x"),
-}
+# SQLite lets go of the interpreter for every row that it gives, and a busy thread beside it takes it: so it gives one.
+_FIND: Final = """
+SELECT json_group_array(json_array(x.id, x.receiver_id, x.lane, x.message_id, x.seq, x.attempts + 1, x.created_at))
+FROM {given} AS g CROSS JOIN delivery_receiver AS r ON r.id = g.receiver_id AND r.state = 'open'
+CROSS JOIN delivery_item AS x ON x.id IN {of_a_queue}""".replace("{of_a_queue}", _OF_A_QUEUE)
+_COUNT_ATTEMPT: Final = """
+UPDATE delivery_item SET attempts = attempts + 1
+WHERE id IN (SELECT json_extract(value, '$[0]') FROM json_each(:found))"""
+_TAKE: Final = """
+UPDATE delivery_item SET attempts = attempts + 1
+WHERE id IN (
+  SELECT x.id FROM {given} AS g JOIN delivery_receiver AS r ON r.id = g.receiver_id AND r.state = 'open'
+  CROSS JOIN LATERAL {of_a_queue} AS x
+)
+RETURNING id, receiver_id, lane, message_id, seq, attempts, created_at""".replace("{of_a_queue}", _OF_A_QUEUE)
 _PROBE: Final = (
     "UPDATE delivery_receiver SET breaker_until = :until WHERE id IN (SELECT id FROM {given} AS g)"
 )
@@ -146,9 +155,17 @@ def lease(uow: UnitOfWork, queues: Collection[tuple[int, int]], until: int, hold
 
 
 def take(uow: UnitOfWork, queues: Collection[tuple[int, int]], most: int) -> list[TakenItem]:
-    """Up to `most` due items of each queue, their attempt counted. The lease of the queue keeps others from them."""
-    taken = fetch(uow, _TAKE_ON[uow.dialect], _QUEUE, list(queues), most=most, now=uow.now)
-    return sorted((TakenItem._make(row) for row in taken), key=lambda item: item.item_id)
+    """Up to `most` due items of each queue, their attempt counted. The lease of the queue keeps others from them.
+
+    A receiver that was closed has none, even if more was pending for it than one transaction could hold back.
+    """
+    if uow.dialect == "sqlite":
+        ((found,),) = fetch(uow, _FIND, _QUEUE, list(queues), most=most, now=uow.now)
+        run(uow, _COUNT_ATTEMPT, found=found)
+        taken = json.loads(found)
+    else:
+        taken = fetch(uow, _TAKE, _QUEUE, list(queues), most=most, now=uow.now)
+    return [TakenItem._make(row) for row in sorted(taken)]
 
 
 def probe(uow: UnitOfWork, receiver_ids: Collection[int], until: int) -> None:
@@ -175,18 +192,7 @@ def healths(uow: UnitOfWork, receiver_ids: Collection[int]) -> dict[int, Health]
 
 def set_healths(uow: UnitOfWork, healths: dict[int, Health]) -> None:
     """Say how receivers are, by id."""
-    rows = [
-        (
-            receiver_id,
-            health.failures,
-            health.failing_since,
-            health.failed_at,
-            health.succeeded_at,
-            health.breaker_until,
-            health.latency_ms,
-        )
-        for receiver_id, health in healths.items()
-    ]
+    rows = [(receiver_id, *health) for receiver_id, health in healths.items()]
     run(uow, _SET_HEALTH, _HEALTH_COLUMNS, rows)
 
 

@@ -117,7 +117,8 @@ class ItemRow(SQLModel, table=True):
         ),
         UniqueConstraint("receiver_id", "message_id", name="delivery_item_message"),
         Index("delivery_item_pending", "receiver_id", "lane", "next_at", "id", **_where("state = 'pending'")),
-        Index("delivery_item_held", "receiver_id", **_where("state = 'held'")),
+        Index("delivery_item_held", "receiver_id", "message_id", **_where("state = 'held'")),
+        Index("delivery_item_dead", "receiver_id", "message_id", **_where("state = 'dead'")),
         # Room beside each row for the two changes that most of them see; and attempts are known by its id.
         {"postgresql_with": {"fillfactor": 60}, "sqlite_autoincrement": True},
     )

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from tocsin.governance.pages import (
     appeal,
     applications,
@@ -18,29 +16,30 @@ from tocsin.governance.pages import (
     organisation,
     policy,
     propose,
+    seat,
     sponsorship,
     standing,
     ties,
 )
+from tocsin.web.routing import together
 
-router: Final = APIRouter()
-# `/console/motions/new` before `/console/motions/{motion_id}`, which would take it for a motion.
-for module in (
-    home,
-    docket,
-    ties,
-    propose,
-    motion,
-    applications,
-    sponsorship,
-    emergency,
-    appeal,
-    apply,
-    members,
-    standing,
-    policy,
-    keys,
-    audit,
-    organisation,
-):
-    router.include_router(module.router)
+router: Final = together(
+    # `/console/motions/new` before `/console/motions/{motion_id}`, which would take it for a motion.
+    home.router,
+    docket.router,
+    ties.router,
+    propose.router,
+    motion.router,
+    seat.router,
+    applications.router,
+    sponsorship.router,
+    emergency.router,
+    appeal.router,
+    apply.router,
+    members.router,
+    standing.router,
+    policy.router,
+    keys.router,
+    audit.router,
+    organisation.router,
+)

@@ -50,7 +50,7 @@ def seated(who: Person) -> Seated:
 
 def caller(who: Person) -> Caller:
     """A person who acts by a role."""
-    return Caller(who.handle, who.roles, who.issuer)
+    return Caller(who.handle, who.roles, who.issuer, frozenset(who.organisations))
 
 
 def organisation(request: Request, who: Person) -> Org | None:

@@ -65,6 +65,18 @@ def begin(
     return _act(request, who, application_id, lambda: vetting.begin(at, application_id, actors.caller(who)))
 
 
+@router.post("/{application_id}/discard")
+def discard(
+    request: Request,
+    application_id: str,
+    who: Annotated[Person, Depends(person("application.vet"))],
+    _sent: Sent,
+) -> Response:
+    """Put aside what is no application."""
+    at = actors.chamber(request)
+    return _act(request, who, application_id, lambda: vetting.discard(at, application_id, actors.caller(who)))
+
+
 @router.post("/{application_id}/checks")
 def check(
     request: Request,

@@ -60,12 +60,16 @@ def _shown(request: Request, who: Person, member: str, wrong: Refused | None = N
     ]
     state = actors.board(request)
     standings = {} if state is None else state.members
-    lasts = (Policy() if state is None else state.policy).emergency
-    members = sorted(issuer for issuer, one in standings.items() if one.state in SOURCES)
-    running = [
-        Running(issuer, one.since, one.since + lasts)
+    policy, now = Policy() if state is None else state.policy, actors.now(request)
+    members = sorted(
+        issuer
         for issuer, one in standings.items()
-        if one.state == "emergency_suspended"
+        if one.state in SOURCES and emergency.repeatable(one, policy, now)
+    )
+    running = [
+        Running(issuer, one.since, one.emergency_until)
+        for issuer, one in standings.items()
+        if one.state == "emergency_suspended" and one.emergency_until is not None
     ]
     advice = None if wrong is None else words.advice(wrong, {"member": "Member", "issuer": "Member"})
     return page(
@@ -78,7 +82,7 @@ def _shown(request: Request, who: Person, member: str, wrong: Refused | None = N
         signing=lines,
         members=members,
         preview=emergency.preview(at, member) if member in members else None,
-        hours=lasts // 3600,
+        hours=policy.emergency // 3600,
         MEMBERS=words.MEMBERS,
         REACH=REACH,
         said=words.said,

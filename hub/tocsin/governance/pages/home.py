@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tocsin.governance.pages import actors, words
 from tocsin.governance.rules.motions import OPEN_STATES
-from tocsin.governance.service import applications, history, member_acts, motions
+from tocsin.governance.service import applications, history, incoming, member_acts, motions
 from tocsin.governance.service.views import ApplicationView, DocketLine
 from tocsin.web.console import HOME, allowed, page, person
 from tocsin.web.people import Action, Person
@@ -67,6 +67,10 @@ def _tasks(request: Request, who: Person, state: BoardState) -> Iterator[Task]:
     def may(action: Action) -> bool:
         return allowed(request, who, action)
 
+    if may("seat.accept"):
+        for call in incoming.calls(actors.chamber(request), who.handle):
+            said = f"You are asked to take seat {call.seat}: vote"
+            yield Task(said, f"/console/seats/{call.motion}", call.closes_at)
     seat = actors.seat(who)
     if seat is not None and may("docket.read"):
         for line in motions.docket(actors.chamber(request), seat):
@@ -115,6 +119,9 @@ def _terms(state: BoardState, handle: str, now: int) -> Iterator[Task]:
     if state.roster.expires_at <= now + TERM_NOTICE:
         detail = "Afterwards the board can decide nothing but the next one"
         yield Task("The roster expires", path, state.roster.expires_at, detail)
+    if seat is not None and seat.chair and not state.roster.has_panel:
+        detail = "Without two people on it some appeals can never be heard"
+        yield Task("Seat a panel with the next roster", path, None, detail)
 
 
 def _clocks(request: Request, who: Person, state: BoardState) -> list[Clock]:

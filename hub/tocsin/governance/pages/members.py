@@ -1,10 +1,11 @@
-"""The public list of members: issuer, class, state, since when; and no more."""
+"""The public list of members: issuer, class, state, since when, and whether it is watched; and no more."""
 
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from tocsin.governance.pages import actors, words
+from tocsin.governance.rules.watching import watched_until
 from tocsin.members.service import Members
 from tocsin.web.console import page
 from tocsin_schemas.board import BoardState
@@ -19,13 +20,14 @@ class Line(NamedTuple):
     member_class: str
     state: str
     since: int
+    watched: int | None
 
 
 @router.get("")
 def members(request: Request) -> Response:
     """Everybody who is, or was, a member."""
     state = actors.board(request)
-    lines = _kept(request) if state is None else _decided(state)
+    lines = _kept(request) if state is None else _decided(state, actors.chamber(request).database.clock())
     return page(
         request,
         None,
@@ -41,10 +43,10 @@ def members(request: Request) -> Response:
     )
 
 
-def _decided(state: BoardState) -> list[Line]:
+def _decided(state: BoardState, now: int) -> list[Line]:
     """Applicants that the board admitted are no members before their keys are proved, nor when that lapsed."""
     return sorted(
-        Line(member.issuer, member.member_class, member.state, member.since)
+        Line(member.issuer, member.member_class, member.state, member.since, watched_until(member, now))
         for member in state.members.values()
         if member.state in words.MEMBERS
     )
@@ -53,6 +55,6 @@ def _decided(state: BoardState) -> list[Line]:
 def _kept(request: Request) -> list[Line]:
     registry: Members = request.app.state.members
     return sorted(
-        Line(view.org.issuer, view.org.member_class, view.org.state, view.org.state_since)
+        Line(view.org.issuer, view.org.member_class, view.org.state, view.org.state_since, None)
         for view in registry.list_members()
     )

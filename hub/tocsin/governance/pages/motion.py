@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
+from tocsin.governance.pages.policy import told
 from tocsin.governance.rules.motions import OPEN_STATES
 from tocsin.governance.rules.people import Seated
 from tocsin.governance.service import ballots, motions
@@ -124,11 +125,16 @@ def vote(
         request,
         who,
         motion_id,
-        lambda seat: ballots.cast(at, motion_id, _ballot(sent, seat, actors.now(request))),
+        lambda seat: ballots.cast(at, motion_id, signed_ballot(sent, seat, actors.now(request))),
     )
 
 
-def _ballot(sent: Form, seat: Seated, now: int) -> Ballot:
+def signed_ballot(sent: Form, seat: Seated, now: int) -> Ballot:
+    """The ballot that a form brings: the choice, and what the passkey answered.
+
+    Raises:
+        Refused: `request-invalid`, `ballot-invalid`.
+    """
     choice: Choice = sent.one_of("choice", get_args(Choice))
     parts = {name: sent.get(name, "") for name in ("client_data", "authenticator_data", "signature")}
     if not all(parts.values()):
@@ -184,6 +190,7 @@ def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None 
         shut=recused and view.state in OPEN_STATES and bool(view.declared),
         me=None if seat is None else seat.seat,
         details=_details(view),
+        changes=told(view.changes),
         decision=None if view.decision is None else json.dumps(view.decision, indent=1, sort_keys=True),
         papers=papers if signable else (),
         allow=" ".join(credential.id for credential in signable),

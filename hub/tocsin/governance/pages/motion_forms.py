@@ -16,7 +16,7 @@ from tocsin_schemas.ledger import instant
 from tocsin_schemas.membership import FINAL, TRANSITIONS
 from tocsin_schemas.vocabulary import DecisionType, SourceRestriction
 
-Kind = Literal["choice", "date", "instant", "digest", "origin", "slug", "lines", "check", "handle"]
+Kind = Literal["choice", "date", "instant", "digest", "origin", "slug", "lines", "check", "handle", "key"]
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 

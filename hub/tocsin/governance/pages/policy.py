@@ -3,7 +3,7 @@
 Each value has a name, a meaning and a unit that people use; the chain keeps seconds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Final, NamedTuple, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -15,6 +15,7 @@ from tocsin.governance.service import history, motions
 from tocsin.web.console import Form, Sent, page, person, to
 from tocsin.web.people import Person
 from tocsin_schemas.board import BoardState
+from tocsin_schemas.changes import Change, policy_changes
 from tocsin_schemas.decisions import SetPolicy
 from tocsin_schemas.policy import DAY, Policy
 
@@ -57,6 +58,9 @@ VALUES: Final[Mapping[str, Value]] = {
     "key_proof": Value("An admitted applicant may take to prove its keys", "days", DAY),
     "provisional": Value("A member is provisional, without objection", "days", DAY),
     "emergency": Value("An emergency suspension lasts, unless a ballot confirms it", "hours", 3600),
+    "emergency_again": Value(
+        "After one that no ballot confirmed, the same member is left alone for", "days", DAY
+    ),
     "suspension": Value("The longest suspension", "days", DAY),
     "watch": Value("A member is watched after a suspension", "days", DAY),
     "notice_days": Value("Notice before a ballot on suspending or sanctioning", "working days"),
@@ -68,6 +72,11 @@ VALUES: Final[Mapping[str, Value]] = {
 }
 """The values that a form changes; agreements and label packs are decisions of their own."""
 LISTS: Final = {"agreements": "Licensed lists in use", "label_packs": "Label packs in force"}
+_OF_ROSTER: Final = {
+    "expires_at": "The roster expires",
+    "rp_id": "Domain of its passkeys",
+    "origin": "Address of the hub",
+}
 
 if {*VALUES, *LISTS, "version"} != set(Policy.model_fields):
     raise AssertionError("a value of the policy without words, or words without a value")
@@ -192,7 +201,10 @@ def read(sent: Form, now: Policy) -> Policy:
 
 def lines(policy: Policy) -> list[Line]:
     """Every value that is a number."""
-    return [Line(name, value.label, _shown(policy, name), value.unit) for name, value in VALUES.items()]
+    return [
+        Line(name, value.label, _shown(name, getattr(policy, name)), value.unit)
+        for name, value in VALUES.items()
+    ]
 
 
 def versions(first: Policy, state: BoardState) -> list[Version]:
@@ -202,21 +214,36 @@ def versions(first: Policy, state: BoardState) -> list[Version]:
     for outcome in sorted(state.decisions.values(), key=lambda one: one.record):
         if outcome.result == "passes" and isinstance(outcome.params, SetPolicy):
             after = outcome.params.policy
-            found.append(Version(after.version, outcome.record, outcome.at, _changes(before, after)))
+            found.append(
+                Version(after.version, outcome.record, outcome.at, told(policy_changes(before, after)))
+            )
             before = after
     return found[::-1]
 
 
-def _changes(before: Policy, after: Policy) -> tuple[tuple[str, str, str], ...]:
+def told(changes: Iterable[Change]) -> tuple[tuple[str, str, str], ...]:
+    """What a new policy or roster changes, as people read it: what, before, after. The number goes without saying."""
     return tuple(
-        (f"{value.label} ({value.unit})", _shown(before, name), _shown(after, name))
-        for name, value in VALUES.items()
-        if getattr(before, name) != getattr(after, name)
+        (_named(change.name), _said(change.name, change.before), _said(change.name, change.after))
+        for change in changes
+        if change.name != "version"
     )
 
 
-def _shown(policy: Policy, name: str) -> str:
-    whole, rest = divmod(getattr(policy, name), VALUES[name].size)
+def _named(name: str) -> str:
+    if name in VALUES:
+        return f"{VALUES[name].label} ({VALUES[name].unit})"
+    return LISTS.get(name) or _OF_ROSTER.get(name) or f"Seat {name}"
+
+
+def _said(name: str, value: str | None) -> str:
+    if value is None:
+        return "none"
+    return _shown(name, int(value)) if name in VALUES else value
+
+
+def _shown(name: str, number: int) -> str:
+    whole, rest = divmod(number, VALUES[name].size)
     return f"{whole}" if not rest else f"{whole + rest / VALUES[name].size:.2f}"
 
 

@@ -26,8 +26,9 @@ GROUPS: Final[tuple[tuple[str, tuple[DecisionType, ...]], ...]] = (
 )
 KINDS: Final = tuple(kind for _, kinds in GROUPS for kind in kinds)
 _ABOUT: Final[dict[DecisionType, str]] = {
-    ROSTER: "One seat changes at a time; everything else stays. Whoever takes the seat has to have a passkey: the"
-    " operator invites them with tocsin-hub console link, and the keys they made are taken from there.",
+    ROSTER: "One seat changes at a time; everything else stays. Whoever stays keeps the keys that the roster names."
+    " Whoever is new needs a passkey first (the operator invites them with tocsin-hub console link): you choose it by"
+    " the thumbprint that they read to you, in person or by telephone, from their page Security.",
     "member.object": "Your objection is enough by itself.",
 }
 
@@ -81,17 +82,17 @@ def _read(request: Request, kind: DecisionType, sent: Form) -> Proposal:
     return motion_forms.read(kind, sent)
 
 
-def _entries(kind: DecisionType, state: BoardState, sent: Form | None) -> tuple[Entry, ...]:
+def _entries(request: Request, kind: DecisionType, state: BoardState, sent: Form | None) -> tuple[Entry, ...]:
     if kind == ROSTER:
-        return roster_form.entries(state, sent)
+        return roster_form.entries(state, sent, roster_form.passkeys(request))
     return motion_forms.entries(kind, state, sent)
 
 
 def _form(
     request: Request, who: Person, kind: DecisionType, sent: Form | None = None, wrong: Refused | None = None
 ) -> Response:
-    entries = _entries(kind, _state(request), sent)
-    labels = {entry.name: entry.label for entry in entries}
+    entries = _entries(request, kind, _state(request), sent)
+    labels = {"keys": "The keys of the seat"} | {entry.name: entry.label for entry in entries}
     labels |= {f"params.{name}": label for name, label in labels.items()}
     advice = None if wrong is None else words.advice(wrong, labels)
     empty = [entry for entry in entries if entry.kind == "choice" and entry.required and not entry.options]

@@ -1,14 +1,15 @@
 """The form for a new roster: one seat changes, everything else stays.
 
-The keys of whoever takes a seat are those they made themselves at the console; nobody types a key here.
+Whoever stays keeps the keys that the roster names, whatever passkeys their account has come to have since. Another
+key signs only once it was chosen here, by the thumbprint that its owner reads out; nobody types a key.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, get_args
 
 from fastapi import Request
 
-from tocsin.accounts.rules import check_handle
+from tocsin.accounts.rules import HANDLE, check_handle
 from tocsin.accounts.service import Accounts, Passkey
 from tocsin.errors import Refused
 from tocsin.governance.pages import words
@@ -20,8 +21,9 @@ from tocsin_schemas.roster import MAX_SEATS, Seat
 from tocsin_schemas.vocabulary import SeatClass
 
 SUBJECT: Final = "roster"
-
-
+KEY: Final = "key-"
+"""What the field of a key is called, before its thumbprint."""
+REKEY: Final = "rekey"
 Passkeys = Callable[[str], Iterable[Passkey]]
 
 
@@ -31,9 +33,12 @@ def passkeys(request: Request) -> Passkeys:
     return accounts.passkeys
 
 
-def entries(state: BoardState, sent: Mapping[str, str] | None = None) -> tuple[Entry, ...]:
-    """The fields, with what was already chosen."""
+def entries(
+    state: BoardState, sent: Mapping[str, str] | None = None, keys_of: Passkeys | None = None
+) -> tuple[Entry, ...]:
+    """The fields, with what was already chosen; with the keys to choose from once it is known who takes the seat."""
     sent = sent or {}
+    keys = () if keys_of is None else tuple(_keys(state, sent, keys_of))
     taken = [seat.seat for seat in (*state.roster.seats, *state.roster.panel)]
     new = [
         next(f"{letter}{n}" for n in range(1, MAX_SEATS + 1) if f"{letter}{n}" not in taken)
@@ -52,10 +57,22 @@ def entries(state: BoardState, sent: Mapping[str, str] | None = None) -> tuple[E
     return (
         _chosen("seat", "Seat", "", seats, sent),
         Entry(
-            "handle", "handle", "Who takes it", "Their handle; empty leaves the seat vacant", required=False
+            "handle",
+            "handle",
+            "Who takes it",
+            "Their handle; empty leaves the seat vacant",
+            required=False,
+            # Whose keys are to choose from is chosen already.
+            value=sent.get("handle", "").strip() if keys else "",
         ),
         _chosen("seat_class", "Class of the seat", "A panel is independent", classes, sent),
         _chosen("issuer", "Sent by", "Nobody sends an independent", issuers, sent, required=False),
+        _check(
+            REKEY,
+            "Other keys than the roster names",
+            sent,
+            "You choose them next. Whoever is new to the roster is always asked about",
+        ),
         _check("chair", "Takes the chair", sent),
         _check("duty", "Is a duty officer", sent),
         _chosen(
@@ -80,6 +97,7 @@ def entries(state: BoardState, sent: Mapping[str, str] | None = None) -> tuple[E
             "Afterwards only a new roster can be decided",
             value=expires,
         ),
+        *keys,
     )
 
 
@@ -87,7 +105,8 @@ def read(state: BoardState, sent: Form, keys_of: Passkeys) -> Proposal:
     """The next roster: the one in force with one seat as the form says.
 
     Raises:
-        Refused: `request-invalid`, `claim-invalid`; `not-found` for somebody without a passkey.
+        Refused: `claim-invalid`; `not-found` for somebody without a passkey; `request-invalid`, also until the keys of
+            somebody new are chosen.
     """
     name, handle, issuer = sent["seat"], sent.get("handle", "").strip() or None, sent.get("issuer") or None
     sent.one_of("seat", [option.value for option in entries(state)[0].options])
@@ -98,12 +117,14 @@ def read(state: BoardState, sent: Form, keys_of: Passkeys) -> Proposal:
         "seat_class": sent.one_of("seat_class", get_args(SeatClass)),
         "term_ends": sent["term_ends"],
     }
+    if handle is None and _picked(sent):
+        raise Refused("request-invalid", "handle", "say whose the keys are that you have chosen")
     if handle is not None:
         seat |= {
             "handle": check_handle(handle),
             "chair": "chair" in sent,
             "duty": "duty" in sent,
-            "credentials": _credentials(state, handle, keys_of),
+            "credentials": _credentials(state, sent, handle, keys_of),
         }
         if issuer is not None:
             group = member.control_group if member is not None else _group(state, issuer)
@@ -125,16 +146,67 @@ def read(state: BoardState, sent: Form, keys_of: Passkeys) -> Proposal:
     return Proposal(SUBJECT, {"roster": roster})
 
 
-def _credentials(state: BoardState, handle: str, keys_of: Passkeys) -> list[dict[str, Any]]:
+class Offered(NamedTuple):
+    """A key that can be chosen; `known`: the roster names it for its owner."""
+
+    credential: dict[str, Any]
+    said: str
+    known: bool
+
+
+def _credentials(state: BoardState, sent: Form, handle: str, keys_of: Passkeys) -> list[dict[str, Any]]:
     held = state.seat_of(handle)
-    kept = [] if held is None else [key for key in held.credentials if key.kind == "ed25519"]
-    found = [
-        *({"id": key.id, "kind": "webauthn", "jwk": dict(key.jwk)} for key in keys_of(handle)),
-        *(key.model_dump(mode="json") for key in kept),
-    ]
-    if not found:
+    picked = _picked(sent)
+    if held is not None and REKEY not in sent and not picked:
+        return [key.model_dump(mode="json") for key in held.credentials]
+    offered = _offered(state, handle, keys_of)
+    if not offered:
         raise Refused("not-found", "handle", "nobody of that handle has made a passkey yet")
-    return found
+    if not picked:
+        raise Refused(
+            "request-invalid", "keys", "choose them below, by the thumbprints that their owner reads to you"
+        )
+    if picked - offered.keys():
+        raise Refused("claim-invalid", "keys", "not a key of whoever takes the seat; choose again")
+    return [offered[kid].credential for kid in offered if kid in picked]
+
+
+def _keys(state: BoardState, sent: Mapping[str, str], keys_of: Passkeys) -> Iterator[Entry]:
+    """The keys to choose from: of somebody new, or where other keys were asked for."""
+    handle, picked = sent.get("handle", "").strip(), _picked(sent)
+    if not HANDLE.fullmatch(handle) or (
+        state.seat_of(handle) is not None and not picked and REKEY not in sent
+    ):
+        return
+    for kid, key in _offered(state, handle, keys_of).items():
+        ticked = kid in picked if picked else key.known
+        yield Entry(KEY + kid, "key", kid, key.said, required=False, value="on" if ticked else "")
+
+
+def _offered(state: BoardState, handle: str, keys_of: Passkeys) -> dict[str, Offered]:
+    """Thumbprint to key: those that the roster names for somebody, then the passkeys of their account.
+
+    One that may have been copied is none of them.
+    """
+    held = state.seat_of(handle)
+    try:
+        made = list(keys_of(handle))
+    except Refused:
+        made = []  # somebody with a key kept offline and no account
+    dead = {key.id for key in made if key.cloned}
+    found = {}
+    for known in [] if held is None else held.credentials:
+        said = "in the roster, kept offline" if known.kind == "ed25519" else "in the roster"
+        found[known.jwk["kid"]] = Offered(known.model_dump(mode="json"), said, known=True)
+    for key in made:
+        new = {"id": key.id, "kind": "webauthn", "jwk": dict(key.jwk)}
+        said = f"new, made {rfc3339(key.created_at)[:10]}"
+        found.setdefault(key.jwk["kid"], Offered(new, said, known=False))
+    return {kid: key for kid, key in found.items() if key.credential["id"] not in dead}
+
+
+def _picked(sent: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name.removeprefix(KEY) for name in sent if name.startswith(KEY))
 
 
 def _group(state: BoardState, issuer: str) -> str | None:
@@ -155,5 +227,5 @@ def _chosen(
     return Entry(name, "choice", label, hint, tuple(options), required, kept)
 
 
-def _check(name: str, label: str, sent: Mapping[str, str]) -> Entry:
-    return Entry(name, "check", label, required=False, value="on" if sent.get(name) == "on" else "")
+def _check(name: str, label: str, sent: Mapping[str, str], hint: str = "") -> Entry:
+    return Entry(name, "check", label, hint, required=False, value="on" if sent.get(name) == "on" else "")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
 from tocsin.governance.pages.emergency import REACH
+from tocsin.governance.rules.watching import watched_until
 from tocsin.governance.service import history
 from tocsin.web.console import page, person
 from tocsin.web.people import Person
@@ -51,6 +52,7 @@ def one(request: Request, who: Annotated[Person, Depends(person("member.read"))]
         name=name,
         member=member,
         clock=_clock(member, state),
+        watched=watched_until(member, actors.chamber(request).database.clock()),
         seat=next((seat for seat in state.roster.seats if seat.issuer == member.issuer), None),
         decided=sorted(decided, key=lambda outcome: -outcome.record),
         changes=sorted(sentences.values(), key=lambda change: -change.seq),

@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from tocsin.governance.routes import applications, board, published
+from tocsin.web.routing import together
 from tocsin_schemas.decisions import Ballot
 from tocsin_schemas.governance import MemberBody
 
@@ -16,7 +15,4 @@ SCHEMAS: Final = (
     MemberBody,
 )
 """What stands in bodies that the framework does not see."""
-# Each part names its whole paths: the access log shows the template of the innermost router.
-router = APIRouter()
-for part in (published, board, applications):
-    router.include_router(part.router)
+router: Final = together(published.router, board.router, applications.router)

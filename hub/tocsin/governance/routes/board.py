@@ -1,7 +1,6 @@
 """The board's motions over HTTP, for everybody to read, and for seats that vote with a key kept offline.
 
-Nothing here needs an account: what is signed says by itself whose it is. A motion to suspend somebody in an emergency
-is not listed before it is recorded, or it would warn.
+Nothing here needs an account: what is signed says by itself whose it is.
 """
 
 from typing import Annotated, Final
@@ -20,8 +19,7 @@ from tocsin.governance.routes.shapes import (
     motion,
     paper,
 )
-from tocsin.governance.rules.motions import OPEN_STATES
-from tocsin.governance.service import appeals, ballots, member_acts, motions, seat_acts
+from tocsin.governance.service import appeals, ballots, docket, member_acts, motions, seat_acts
 from tocsin.web import problems
 from tocsin.web.body import Body, body
 from tocsin.web.documents import JSON, JWT, bodies, parsed
@@ -33,6 +31,8 @@ router: Final = APIRouter(prefix="/v1", tags=["board"])
 
 JwtBody = Annotated[Body, Depends(body({JWT: MAX_ACT_BYTES}))]
 EitherBody = Annotated[Body, Depends(body({JSON: 2 * MAX_ACT_BYTES, JWT: MAX_ACT_BYTES}))]
+MOST_LINES: Final = 100
+"""How many motions a page of the docket has."""
 _ABSENT: Final = problems.documented("board-absent")
 _SIGNED: Final = problems.documented(
     "request-invalid",
@@ -49,15 +49,17 @@ _SIGNED: Final = problems.documented(
     "/board/motions",
     summary="What is before the board",
     response_model_exclude_none=True,
-    responses=_ABSENT,
+    responses={**_ABSENT, **problems.documented("not-found")},
 )
-def docket(chamber: Proceedings) -> list[MotionLine]:
+def public_docket(
+    chamber: Proceedings,
+    after: Annotated[
+        str | None, Query(description="The last motion of the page before.", max_length=35)
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = MOST_LINES,
+) -> list[MotionLine]:
     """Open motions, the nearest deadline first; then those that have ended, the newest first."""
-    return [
-        line(row)
-        for row in motions.docket(chamber)
-        if row.type != "member.emergency_suspend" or row.state not in OPEN_STATES
-    ]
+    return [line(row) for row in docket.page(chamber, limit, after)]
 
 
 @router.get(

@@ -57,7 +57,12 @@ def roster(request: Request) -> Response:
     return Response(reading.roster(state.board, state.database), media_type=JSON, headers=_BRIEF)
 
 
-@router.get("/state", summary="What follows from the records", responses=_ABSENT)
+@router.get(
+    "/state",
+    summary="What follows from the records",
+    response_model_exclude_none=True,
+    responses=_ABSENT,
+)
 def standing(request: Request, response: Response) -> BoardView:
     """Members and where each stands, communities, policy: what replaying the records gives."""
     response.headers.update(_BRIEF)

@@ -10,7 +10,8 @@ from pydantic import Field
 from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.motions import OPEN_STATES, MotionState, read_params
 from tocsin.governance.service.context import Chamber
-from tocsin.governance.service.views import ApplicationStatus, BallotPaper, DocketLine, MotionView
+from tocsin.governance.service.docket import PublicLine
+from tocsin.governance.service.views import ApplicationStatus, BallotPaper, MotionView
 from tocsin_schemas.decisions import Decision, Params
 from tocsin_schemas.feed import Answer, Timestamp
 from tocsin_schemas.ledger import rfc3339
@@ -137,7 +138,7 @@ def application_state(status: ApplicationStatus) -> ApplicationStateView:
     )
 
 
-def line(row: DocketLine) -> MotionLine:
+def line(row: PublicLine) -> MotionLine:
     """A motion in the docket."""
     return MotionLine(
         id=row.id,

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from tocsin_schemas.envelope import AuthorKey, open_token
 from tocsin_schemas.governance import PROOF_TYP, KeyProof
 from tocsin_schemas.jwk import PublicKey, public_key
+from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import LATEST, Closed, Digest, Issuer, load_object
 from tocsin_schemas.vocabulary import MemberClass
@@ -21,7 +22,10 @@ PROOF_FUTURE: Final = 60
 MAX_KEYS: Final = 4
 MAX_ANSWERS: Final = 16
 MAX_WAITING: Final = 500
-"""Applications that nobody has looked at yet; past it the hub asks to come back later."""
+"""Applications handed in that nobody has looked at yet; past it the hub asks to come back later."""
+MAX_DRAFTS: Final = 2000
+DRAFT_SECONDS: Final = 3 * DAY
+"""How many drafts there may be, and for how long each: they cost nobody anything, so they must not add up."""
 AnswerKind = Literal["code", "origin", "digest"]
 
 

@@ -7,9 +7,17 @@ refused there.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tocsin_schemas.ballots import Verifier, asked, count, recusals_at_close, rosters_asked, verify_ballots
+from tocsin_schemas.ballots import Verifier, verify_ballots
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import Ballot, Decision, Recusal
+from tocsin_schemas.electorate import (
+    asked,
+    barred_in,
+    beyond_the_board,
+    count,
+    recusals_at_close,
+    rosters_asked,
+)
 from tocsin_schemas.governance import DecisionBody
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.tally import AT_ONCE, Result, Tally, voices
@@ -60,19 +68,21 @@ def tallied(
 
 def everybody_voted(state: BoardState, decision: Decision, ballots: Sequence[Ballot]) -> bool:
     """Whether nobody is left who may still vote, so that nothing can change any more."""
-    barred = {recusal.seat for recusal in recusals_at_close(state, decision, ballots)}
+    recused = recusals_at_close(state, decision, ballots)
     return all(
         voter.seat in said
         for roster, said in zip(
             rosters_asked(state, decision), _choices(state, decision, ballots), strict=True
         )
-        for voter in voices([seat.voter() for seat in asked(state, decision, roster)], barred)
+        for voter in voices(
+            [seat.voter() for seat in asked(state, decision, roster)], barred_in(state, roster, recused)
+        )
     )
 
 
 def closes_now(state: BoardState, decision: Decision, ballots: Sequence[Ballot], now: int) -> bool:
-    """Whether the ballot is to be closed: its time is over, or what was cast has decided it."""
-    if now >= decision.expires_at:
+    """Whether the ballot is to be closed: its time is over, what was cast has decided it, or the board cannot."""
+    if now >= decision.expires_at or beyond_the_board(state, decision):
         return True
     if decision.threshold in AT_ONCE:
         return tallied(state, decision, ballots)[0] == "passes"

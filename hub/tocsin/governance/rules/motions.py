@@ -27,10 +27,10 @@ OPEN_STATES: Final[tuple[MotionState, ...]] = ("proposed", "discussion", "ballot
 
 ENDORSERS: Final = 2
 STALE_SECONDS: Final = 90 * DAY
-SIGNING_SECONDS: Final = DAY
-"""How long duty officers may take to sign; after that the reason for haste is gone."""
 CONFIRMED_BEFORE: Final = 3600
 """The ballot on an emergency suspension closes an hour before it would end by itself."""
+PANEL_CONFIRMED_BEFORE: Final = 900
+"""The panel's, where the board turned out not to be able to decide, a quarter of an hour before."""
 
 ELSEWHERE: Final[Mapping[DecisionType, str]] = {
     "member.admit": "an application is what moves an admission",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tocsin_schemas.board import BoardState
-from tocsin_schemas.membership import VACATING
+from tocsin_schemas.membership import SILENCING
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Seat
 
@@ -22,11 +22,14 @@ class Seated:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person who acts by a role: `org_issuer` is the member organisation that gave it, if one did."""
+    """A person who acts by a role: `org_issuer` is the member organisation they speak for, `orgs` all that gave them a
+    role.
+    """
 
     handle: str
     roles: frozenset[str]
     org_issuer: str | None = None
+    orgs: frozenset[str] = frozenset()
 
 
 def seat_of(state: BoardState, seated: Seated) -> Seat:
@@ -59,13 +62,14 @@ def board_seat_of(state: BoardState, seated: Seated) -> Seat:
 def may_vote(state: BoardState, seat: Seat) -> bool:
     """Whether a seat's organisation may vote: a seat without one may, and so may one that was never admitted."""
     standing = None if seat.issuer is None else state.members.get(seat.issuer)
-    return standing is None or standing.state not in VACATING
+    return standing is None or standing.state not in SILENCING
 
 
-def group_of(state: BoardState, caller: Caller) -> str | None:
-    """The control group a person speaks from: that of the organisation that gave the role, or of the seat held."""
-    standing = None if caller.org_issuer is None else state.members.get(caller.org_issuer)
-    if standing is not None:
-        return standing.control_group
+def groups_of(state: BoardState, caller: Caller) -> frozenset[str]:
+    """Every control group a person belongs to: of each organisation that gave them a role, and of the seat held."""
+    named = caller.orgs | ({caller.org_issuer} if caller.org_issuer is not None else set())
+    found = {state.members[issuer].control_group for issuer in named if issuer in state.members}
     held = state.seat_of(caller.handle)
-    return None if held is None else held.control_group
+    if held is not None and held.control_group is not None:
+        found.add(held.control_group)
+    return frozenset(found)

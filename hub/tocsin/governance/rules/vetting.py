@@ -1,20 +1,53 @@
 """When an application is vetted: every item found good by two different people, each with a digest of the evidence.
 
 A check is never changed. A checker that found wrong may check again; its newest finding of an item is the one that
-counts, and one that fails an item stops it whatever others found.
+counts, and one that fails an item stops it whatever others found. A finding stands on the answers it was made on: with
+another answer the findings of the items that it bears on are gone, and the report names the answers by their digest.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, get_args
 
+from tocsin.governance.rules.applications import QUESTIONS, Answer
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.vocabulary import VettingItem, VettingResult
 
 ITEMS: Final[tuple[VettingItem, ...]] = get_args(VettingItem)
 CHECKERS: Final = 2
 REPORT_LABEL: Final = b"tocsin/vetting-report/v1\n"
+BEARS_ON: Final[Mapping[str, tuple[VettingItem, ...]]] = {
+    "registration": ("identity", "sanctions_screening"),
+    "ownership": ("control_group", "sanctions_screening", "government_independence"),
+    "governmental": ("government_independence",),
+    "domain": ("domain_control", "conformance"),
+    "service": ("identity", "conformance"),
+    "jurisdiction": ("identity", "legal_agreement", "rights_screen"),
+    "abuse_policy": ("abuse_policy_public", "rights_screen"),
+    "appeals": ("appeal_works", "rights_screen"),
+    "transparency": ("abuse_policy_public", "rights_screen"),
+    "government_requests": ("government_independence", "rights_screen"),
+    "human_review": ("human_review",),
+    "contacts": ("identity", "security"),
+    "security": ("security",),
+    "security_evidence": ("security",),
+    "lawful_basis": ("legal_agreement", "rights_screen"),
+    "retention": ("legal_agreement", "security"),
+    "sanctions": ("sanctions_screening",),
+    "sanctions_evidence": ("sanctions_screening",),
+    "antitrust": ("legal_agreement",),
+    "conduct": ("legal_agreement",),
+}
+"""The items whose findings stand on the answer to a question of the form."""
+if BEARS_ON.keys() != QUESTIONS.keys():
+    raise AssertionError(
+        "a question that bears on nothing, or an item that stands on no question of the form"
+    )
+
+
+Answers = Mapping[str, tuple[Answer, ...]]
+"""The answers of a form, by question."""
 
 
 class Check(NamedTuple):
@@ -45,7 +78,7 @@ def missing(checks: Sequence[Check]) -> tuple[VettingItem, ...]:
 
 
 def judge_check(
-    checks: Sequence[Check], check: Check, *, checker_group: str | None, applicant_group: str
+    checks: Sequence[Check], check: Check, *, checker_groups: Collection[str], applicant_group: str
 ) -> None:
     """Whether a finding may be recorded.
 
@@ -53,15 +86,22 @@ def judge_check(
         Refused: `checker-related` when the checker belongs to the applicant's control group, `checker-repeated` when
             the same person has found the same of this item already.
     """
-    if checker_group == applicant_group:
+    if applicant_group in checker_groups:
         raise Refused("checker-related", "checker", "of the applicant's own control group")
     before = newest(checks)[check.item].get(check.checker)
     if before is not None and before.result == check.result:
         raise Refused("checker-repeated", "checker", "another person has to check this item")
 
 
-def report(application: str, issuer: str, checks: Sequence[Check]) -> dict[str, object]:
-    """The vetting report as a document: every finding that counts, and those that were replaced.
+def unsettled(before: Answers, after: Answers) -> frozenset[VettingItem]:
+    """The items whose findings are gone with the answers that `after` replaces by others."""
+    changed = (name for name, given in after.items() if given != before.get(name, ()))
+    return frozenset(item for name in changed for item in BEARS_ON[name])
+
+
+def report(application: str, issuer: str, answers: Answers, checks: Sequence[Check]) -> dict[str, object]:
+    """The vetting report as a document: the digest of the answers, every finding that counts, and those that were
+    replaced.
 
     Raises:
         Refused: `vetting-incomplete` while an item lacks its two checks.
@@ -73,6 +113,7 @@ def report(application: str, issuer: str, checks: Sequence[Check]) -> dict[str, 
     return {
         "application": application,
         "issuer": issuer,
+        "answers": _answers_digest(answers),
         "checks": [
             {
                 "item": check.item,
@@ -84,6 +125,11 @@ def report(application: str, issuer: str, checks: Sequence[Check]) -> dict[str, 
             for check in checks
         ],
     }
+
+
+def _answers_digest(answers: Answers) -> str:
+    said = {name: [answer._asdict() for answer in given] for name, given in answers.items()}
+    return hashlib.sha256(canonical_document(said)).hexdigest()
 
 
 def report_digest(document: Mapping[str, object]) -> bytes:

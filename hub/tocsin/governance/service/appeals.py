@@ -70,7 +70,7 @@ def _file(chamber: Chamber, uow: UnitOfWork, of: int, issuer: str) -> str:
     subject = f"decision:{of}"
     if store.about(uow, subject, "appeal.uphold"):
         raise Refused("conflict", "of", "the appeal is being heard")
-    params = Appeal(of=of, filed_at=uow.now)
+    params = Appeal(of=of, filed_at=chamber.chain.time(uow, state))
     row = course.begin(uow, "appeal.uphold", subject, params, proposer=None)
     course.check_possible(state, course.frame(uow, state, row, uow.now))
     course.discuss(uow, state, row)

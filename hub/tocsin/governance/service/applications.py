@@ -13,11 +13,11 @@ from typing import Final
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import applications as rules
-from tocsin.governance.rules import sponsors, tokens
+from tocsin.governance.rules import sponsors, tokens, vetting
 from tocsin.governance.rules.applications import ApplicationForm
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.service import dossier
-from tocsin.governance.service.context import Chamber, is_id, new_id
+from tocsin.governance.service.context import Chamber, new_id
 from tocsin.governance.service.views import ApplicationStatus, ApplicationView, Applied
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
@@ -27,12 +27,11 @@ from tocsin_schemas.policy import Policy
 from tocsin_schemas.vocabulary import ApplicationState
 
 OPEN_FOR_SPONSORS: Final = frozenset({"submitted", "vetting", "info_requested"})
-_WAITING: Final = ("draft", "submitted")
 _LAPSING: Final = ("draft", "submitted", "vetting", "info_requested")
 
 
 def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
-    """Take an application; with `submit` it is handed in at once, else it stays a draft of the applicant's.
+    """Take an application; with `submit` it is handed in at once, else it stays a draft of the applicant's for a while.
 
     Raises:
         Refused: `board-absent` in a hub without a board; `conflict` for a member, or before somebody refused may try
@@ -56,8 +55,8 @@ def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
         if any(kid in standing.keys for standing in state.members.values() for kid in keys):
             raise Refused("conflict", "keys", "a key is registered already; make a new one")
         dossier.check_may_apply(uow, state, form.issuer)
-        if store.count(uow, _WAITING) >= rules.MAX_WAITING:
-            raise Refused("rate-limited", "", "too many applications wait", retry_after=3600)
+        if not submit and store.count(uow, ("draft",)) >= rules.MAX_DRAFTS:
+            raise Refused("rate-limited", "", "too many drafts; hand it in at once", retry_after=3600)
         row = Application(
             id=new_id(uow, "ap"),
             issuer=form.issuer,
@@ -68,7 +67,7 @@ def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
             secret=_digest(secret),
             created_at=uow.now,
             submitted_at=None,
-            lapses_at=uow.now + state.policy.application,
+            lapses_at=uow.now + rules.DRAFT_SECONDS,
         )
         store.add(uow, row)
         store.put_answers(uow, row.id, answers)
@@ -84,7 +83,7 @@ def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationSta
 
     Raises:
         Refused: `not-found` without the secret; `claim-missing` with the first question that has no answer, or `keys`;
-            `conflict` when it was handed in before.
+            `conflict` when it was handed in before; `rate-limited` when too many wait.
     """
     with chamber.database.transaction() as uow:
         row = _own(uow, application_id, secret)
@@ -95,7 +94,7 @@ def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationSta
 def answer(
     chamber: Chamber, application_id: str, secret: str, answers: Mapping[str, Sequence[str]]
 ) -> ApplicationStatus:
-    """Answer what the checkers asked again, or fill in a draft.
+    """Answer what the checkers asked again, or fill in a draft. What was found on an answer that changes is gone.
 
     Raises:
         Refused: `not-found`; `conflict` while nothing is asked; `claim-missing` when one of the questions asked has no
@@ -114,6 +113,7 @@ def answer(
                 raise Refused("claim-missing", f"answers.{name}", "asked again: answer it")
         if given.keys() - set(asked):
             raise Refused("claim-unknown", "answers", "only what was asked may change")
+        store.drop_checks(uow, row.id, vetting.unsettled(store.answers(uow, row.id), given))
         store.put_answers(uow, row.id, given)
         store.answered(uow, row.id)
         since = row.submitted_at if row.submitted_at is not None else row.created_at
@@ -226,6 +226,8 @@ def _submit(uow: UnitOfWork, row: Application, policy: Policy) -> None:
     if lacking:
         field = lacking[0] if lacking[0] == "keys" else f"answers.{lacking[0]}"
         raise Refused("claim-missing", field, "needed before the application can be handed in")
+    if store.count(uow, ("submitted",)) >= rules.MAX_WAITING:
+        raise Refused("rate-limited", "", "too many applications wait", retry_after=3600)
     store.change(
         uow,
         row.id,
@@ -238,7 +240,7 @@ def _submit(uow: UnitOfWork, row: Application, policy: Policy) -> None:
 
 def _own(uow: UnitOfWork, application_id: str, secret: str) -> Application:
     """The application that a secret opens; a wrong secret looks like no application."""
-    row = store.get(uow, application_id, lock=True) if is_id(application_id) else None
+    row = store.get(uow, application_id, lock=True)
     if row is None or not hmac.compare_digest(row.secret, _digest(secret)):
         raise Refused("not-found", "application", "no such application of yours")
     return row

@@ -29,6 +29,7 @@ from tocsin_schemas.board import BoardState, MemberStanding
 from tocsin_schemas.governance import (
     NO_RECORD,
     Body,
+    DecisionBody,
     Genesis,
     Record,
     entry_kind,
@@ -37,6 +38,7 @@ from tocsin_schemas.governance import (
     record_bytes,
     record_digest,
 )
+from tocsin_schemas.hub_acts import hub_public_key
 from tocsin_schemas.jwk import public_key
 from tocsin_schemas.ledger import Entry, commit, new_nonce
 from tocsin_schemas.policy import Policy
@@ -94,6 +96,17 @@ class Chain:
         ledger.locked_size(uow)
         return self.state(uow)
 
+    def time(self, uow: UnitOfWork, state: BoardState, body: Body | None = None) -> int:
+        """What time it is on the chain (Unix seconds): clocks of several processes differ, and a request reads its own
+        before it has the lock, but no record is older than the one before it, or than what it says itself.
+        """
+        said = (
+            [body.decision.issued_at, *(b.cast_at for b in body.ballots)]
+            if isinstance(body, DecisionBody)
+            else []
+        )
+        return max(uow.now, state.at, *said)
+
     def append(self, uow: UnitOfWork, body: Body) -> Record:
         """Write one more record that says `body`, made now, and everything that follows from it.
 
@@ -135,12 +148,11 @@ class Chain:
 
     def _write(self, uow: UnitOfWork, before: BoardState | None, body: Body, log_seq: int) -> Appended:
         size, tip = (0, NO_RECORD) if before is None else (before.size, before.tip)
-        # Clocks of several processes differ; time on the chain does not run back.
-        at = uow.now if before is None else max(uow.now, before.at)
+        at = uow.now if before is None else self.time(uow, before, body)
         record = make_record(body, seq=size, prev=tip, at=at)
         state = chain.apply(before, record, self.verifier)
         raw, nonce = record_bytes(record), new_nonce()
-        entry = Entry(BOARD, entry_kind(record), uow.now, commit(nonce, raw))
+        entry = Entry(BOARD, entry_kind(record), record.at, commit(nonce, raw))
         ledger.append(uow, log_seq, [entry])
         store.add(uow, Kept(size, log_seq, record_digest(record), raw, nonce))
         document = canonical(state.policy)
@@ -176,7 +188,7 @@ def open_chain(members: Members, settings: Settings) -> Chain:
 def wanted(state: BoardState) -> Wanted:
     """What the rows of members have to say."""
     hub_keys = tuple(
-        WantedHubKey(name, public_key(key.jwk), key.not_before, key.not_after)
+        WantedHubKey(name, hub_public_key(key.jwk), key.not_before, key.not_after)
         for name, held in state.hub_keys.items()
         for key in held
     )

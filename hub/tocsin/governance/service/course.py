@@ -1,8 +1,8 @@
 """The course of a motion, inside an open transaction: its ballot opens, closes into a record, and what follows.
 
 The chain's lock is taken first, so a ballot opens and closes on the newest record. A motion that the chain would refuse
-whatever the votes say, because the world has moved on, lapses. Ballots are verified again when they are counted: one
-that was changed in the database counts for nothing.
+whatever the votes say, because the world has moved on, lapses; so does one whose rows cannot be read any more. Ballots
+are verified again when they are counted: one that was changed in the database counts for nothing.
 """
 
 import json
@@ -16,15 +16,19 @@ from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import ballots as box
 from tocsin.governance.rules import motions as rules
+from tocsin.governance.rules import vetting
 from tocsin.governance.service import dossier
-from tocsin.governance.service.context import Chamber, is_id, new_id
+from tocsin.governance.service.context import Chamber, new_id
 from tocsin.governance.store import applications
 from tocsin.governance.store import motions as store
 from tocsin.governance.store.motions import Motion
-from tocsin_schemas.ballots import closes_at, recusals_at_opening
+from tocsin_schemas.ballots import closes_at
 from tocsin_schemas.board import BoardState
-from tocsin_schemas.decisions import Appeal, Ballot, Decision, Params, Recusal, Suspend
+from tocsin_schemas.decisions import Admit, Appeal, Ballot, Decision, Params, Recusal, Suspend
 from tocsin_schemas.effects import carry_out
+from tocsin_schemas.electorate import (
+    recusals_at_opening,
+)
 from tocsin_schemas.membership import Act, Fact, step
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName
@@ -39,6 +43,8 @@ _ADMITTED: Final[Mapping[Result, tuple[Act, tuple[Fact, ...]]]] = {
     "panel": ("leave_undecided", ()),
 }
 """What the outcome of its ballot does to an application. What an admission needs has been checked by the chain."""
+_ADMISSIBLE: Final = frozenset({"vetting", "discussion"})
+"""The states of an application whose admission can be discussed."""
 
 
 def begin(
@@ -71,26 +77,44 @@ def begin(
 
 
 def discuss(uow: UnitOfWork, state: BoardState, row: Motion) -> None:
-    """Open the discussion."""
+    """Open the discussion.
+
+    Raises:
+        Refused: as `check_ready`.
+    """
+    check_ready(uow, state, row)
     store.change(
         uow, row.id, state="discussion", discussed_at=uow.now, until=uow.now + state.policy.discussion
     )
-    if row.application_id is not None:
-        application = dossier.get(uow, row.application_id, lock=True)
-        if application.state == "vetting":
-            facts: tuple[Fact, ...] = (
-                ()
-                if dossier.lacking(uow, state, application)
-                else (
-                    "vetting_complete",
-                    "two_sponsors",
-                )
-            )
-            _move(uow, application.id, "begin_discussion", facts)
+    if row.application_id is not None and dossier.get(uow, row.application_id).state == "vetting":
+        _move(uow, row.application_id, "begin_discussion", ("vetting_complete", "two_sponsors"))
+
+
+def check_ready(uow: UnitOfWork, state: BoardState, row: Motion) -> None:
+    """Whether what a motion is about can be discussed: an application while it is there to be admitted.
+
+    Raises:
+        Refused: `conflict` for one that was withdrawn, has lapsed or waits for an answer; `vetting-incomplete` for one
+            that something is missing from again.
+    """
+    if row.application_id is None:
+        return
+    application = dossier.get(uow, row.application_id, lock=True)
+    if application.state not in _ADMISSIBLE:
+        raise Refused("conflict", "application", "not before the board: withdrawn, lapsed, or asked again")
+    if application.state == "vetting" and dossier.lacking(uow, state, application):
+        raise Refused("vetting-incomplete", "application", "something that the board needs is missing again")
+    moved, report = params_of(row), vetting.report_digest(dossier.report_of(uow, application)).hex()
+    if isinstance(moved, Admit) and moved.vetting != report:
+        raise Refused("vetting-incomplete", "application", "vetted anew since it was moved; move it again")
 
 
 def discuss_if_endorsed(uow: UnitOfWork, state: BoardState, row: Motion) -> None:
     """Open the discussion once two others have endorsed it, or all the others that may vote, if they are fewer."""
+    try:
+        check_ready(uow, state, row)
+    except Refused:
+        return  # it stays proposed until it is, or is stale
     decision = frame(uow, state, row, uow.now)
     if len(store.endorsers(uow, row.id)) >= rules.endorsers_needed(
         state.roster.seats, decision, row.proposer
@@ -103,20 +127,20 @@ def open_ballot(chamber: Chamber, uow: UnitOfWork, state: BoardState, row: Motio
     try:
         decision = frame(uow, state, row, uow.now)
         check_possible(state, decision)
+        if row.application_id is not None:
+            _move(uow, row.application_id, "open_ballot", ())
     except Refused as refused:
-        _lapse(uow, row, refused)
+        lapse(uow, row, refused)
         return
     store.change(
         uow,
         row.id,
         state="ballot",
-        opened_at=uow.now,
+        opened_at=decision.issued_at,
         until=decision.expires_at,
         decision_seq=decision.seq,
         decision=canonical(decision),
     )
-    if row.application_id is not None:
-        _move(uow, row.application_id, "open_ballot", ())
     settle(chamber, uow, state, row.id)
 
 
@@ -127,10 +151,10 @@ def settle(chamber: Chamber, uow: UnitOfWork, state: BoardState, motion_id: str)
         return
     decision = frozen(row)
     if decision is None:
-        _lapse(uow, row, Refused("record-malformed", "decision", "not what its ballot opened on"))
+        lapse(uow, row, Refused("record-malformed", "decision", "not what its ballot opened on"))
         return
     if decision.threshold in AT_ONCE and uow.now >= decision.expires_at:
-        _lapse(uow, row, Refused("decision-expired", "decision", "too few have signed in time"))
+        lapse(uow, row, Refused("decision-expired", "decision", "too few have signed in time"))
         return
     found = good_ballots(chamber, uow, state, row, decision)
     if not box.closes_now(state, decision, found, uow.now):
@@ -141,37 +165,45 @@ def settle(chamber: Chamber, uow: UnitOfWork, state: BoardState, motion_id: str)
     try:
         record = chamber.chain.append(uow, box.body(state, decision, found, result))
     except Refused as refused:
-        _lapse(uow, row, refused)
+        lapse(uow, row, refused)
         return
     store.change(uow, row.id, state="closed", closed_at=uow.now, result=result, record_seq=record.seq)
     if row.application_id is not None:
-        act, facts = _ADMITTED[result]
-        _move(uow, row.application_id, act, facts)
+        _record_outcome(uow, row.application_id, result)
     _follow(chamber, uow, row, decision, result)
 
 
 def frame(uow: UnitOfWork, state: BoardState, row: Motion, at: int) -> Decision:
-    """The decision that a motion would put to the vote if its ballot opened at `at`."""
-    params = params_of(row)
+    """The decision that a motion would put to the vote if its ballot opened at `at`, or with the newest record where
+    that is later.
+
+    Raises:
+        Refused: `record-malformed` for a row that was changed by hand.
+    """
+    params, at = params_of(row), max(at, state.at)
     computed = recusals_at_opening(state, row.type, row.subject, params, at)
     named = {recusal.seat for recusal in computed}
     recused = [*computed, *(found for found in _outside(uow, state, row) if found.seat not in named)]
     ends = closes_at(state, row.threshold, row.type, row.subject, at)
     member = state.members.get(row.subject)
     if row.type == "member.suspend" and member is not None and member.state == "emergency_suspended":
-        ends = max(at + 1, member.since + state.policy.emergency - rules.CONFIRMED_BEFORE)
-    return Decision(
-        type=row.type,
-        seq=max(store.last_number(uow), *state.decisions, 0) + 1,
-        prev=state.tip.hex(),
-        roster_version=state.roster.version,
-        threshold=row.threshold,
-        subject=row.subject,
-        params=params,
-        recused=recused,
-        issued_at=at,
-        expires_at=ends,
-    )
+        before = rules.PANEL_CONFIRMED_BEFORE if row.threshold == "panel" else rules.CONFIRMED_BEFORE
+        ends = max(at + 1, ends - before)
+    try:
+        return Decision(
+            type=row.type,
+            seq=max(store.last_number(uow), *state.decisions, 0) + 1,
+            prev=state.tip.hex(),
+            roster_version=state.roster.version,
+            threshold=row.threshold,
+            subject=row.subject,
+            params=params,
+            recused=recused,
+            issued_at=at,
+            expires_at=ends,
+        )
+    except ValidationError:
+        raise Refused("record-malformed", "motion", "not what was moved") from None
 
 
 def check_possible(state: BoardState, decision: Decision) -> None:
@@ -218,7 +250,7 @@ def get(uow: UnitOfWork, motion_id: str) -> Motion:
     Raises:
         Refused: `not-found`.
     """
-    row = store.get(uow, motion_id) if is_id(motion_id) else None
+    row = store.get(uow, motion_id)
     if row is None:
         raise Refused("not-found", "motion", "no such motion")
     return row
@@ -241,14 +273,22 @@ def good_ballots(
     return _verified(chamber, state, decision, found) or []
 
 
+def signable(chamber: Chamber, uow: UnitOfWork, state: BoardState, row: Motion) -> bool:
+    """Whether a ballot on a motion could still count: not once the roster it opened under was replaced."""
+    decision = frozen(row)
+    at = chamber.chain.time(uow, state)
+    return decision is not None and _verified(chamber, state, decision, [], at) is not None
+
+
 def _verified(
-    chamber: Chamber, state: BoardState, decision: Decision, cast: Sequence[bytes]
+    chamber: Chamber, state: BoardState, decision: Decision, cast: Sequence[bytes], at: int | None = None
 ) -> list[Ballot] | None:
-    """The ballots, if all of them verify; as of when the last one was cast."""
+    """The ballots, if all of them verify: at `at`, or as of when the last one was cast."""
     try:
         ballots = [Ballot.model_validate_json(raw) for raw in cast]
-        if ballots:
-            box.check(state, decision, ballots, max(b.cast_at for b in ballots), chamber.chain.verifier)
+        if ballots or at is not None:
+            when = max(b.cast_at for b in ballots) if at is None else at
+            box.check(state, decision, ballots, when, chamber.chain.verifier)
     except (Refused, ValidationError):
         return None
     return ballots
@@ -270,7 +310,7 @@ def _outside(uow: UnitOfWork, state: BoardState, row: Motion) -> list[Recusal]:
 def _follow(chamber: Chamber, uow: UnitOfWork, row: Motion, decision: Decision, result: Result) -> None:
     """What a recorded decision brings about by itself: the panel's turn, a confirmation, the ballot on an objection."""
     state = chamber.chain.state(uow)
-    if result == "panel" and row.threshold != "panel" and row.type != "roster.set":
+    if result == "panel" and row.threshold != "panel":
         after = begin(
             uow,
             row.type,
@@ -298,17 +338,35 @@ def _follow(chamber: Chamber, uow: UnitOfWork, row: Motion, decision: Decision, 
             proposer=row.proposer,
         )
         discuss(uow, state, after)
+    elif result == "passes" and isinstance(decision.params, Appeal) and row.type == "appeal.uphold":
+        # A rejected applicant is discussed anew; what an appeal does to a member is done by the chain.
+        before = store.decided(uow, decision.params.of)
+        if before is not None and before.application_id is not None:
+            _keep_up(uow, before.application_id, "uphold", ("was_applicant",))
     elif result == "inquorate" and row.type == "appeal.uphold":
         # It was filed in time: it waits until the panel has its quorum.
         after = begin(uow, row.type, row.subject, decision.params, proposer=None)
         discuss(uow, state, after)
 
 
-def _lapse(uow: UnitOfWork, row: Motion, refused: Refused) -> None:
+def lapse(uow: UnitOfWork, row: Motion, refused: Refused) -> None:
+    """End a motion that nobody can vote on any more; `refused` says why."""
     logger.warning("motion %s lapses: the chain would refuse it with %s", row.id, refused.code)
     store.change(uow, row.id, state="lapsed", closed_at=uow.now)
     if row.application_id is not None and dossier.get(uow, row.application_id).state == "ballot":
         _move(uow, row.application_id, "leave_undecided", ())
+
+
+def _record_outcome(uow: UnitOfWork, application_id: str, result: Result) -> None:
+    _keep_up(uow, application_id, *_ADMITTED[result])
+
+
+def _keep_up(uow: UnitOfWork, application_id: str, act: Act, facts: tuple[Fact, ...]) -> None:
+    """Move an application on; the record stands, whatever somebody has made of the application's row."""
+    try:
+        _move(uow, application_id, act, facts)
+    except Refused as refused:
+        logger.warning("application %s does not follow its record: %s", application_id, refused.code)
 
 
 def _move(uow: UnitOfWork, application_id: str, act: Act, facts: tuple[Fact, ...]) -> None:

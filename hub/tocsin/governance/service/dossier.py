@@ -4,7 +4,6 @@ from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import sponsors, vetting
 from tocsin.governance.rules.motions import OPEN_STATES
-from tocsin.governance.service.context import is_id
 from tocsin.governance.service.views import (
     ApplicationView,
     CheckView,
@@ -15,8 +14,8 @@ from tocsin.governance.service.views import (
 from tocsin.governance.store import applications as store
 from tocsin.governance.store import motions
 from tocsin.governance.store.applications import Application
-from tocsin_schemas.board import BoardState, waiting
-from tocsin_schemas.membership import FINAL, State
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.membership import FINAL
 
 
 def get(uow: UnitOfWork, application_id: str, *, lock: bool = False) -> Application:
@@ -25,7 +24,7 @@ def get(uow: UnitOfWork, application_id: str, *, lock: bool = False) -> Applicat
     Raises:
         Refused: `not-found`.
     """
-    row = store.get(uow, application_id, lock=lock) if is_id(application_id) else None
+    row = store.get(uow, application_id, lock=lock)
     if row is None:
         raise Refused("not-found", "application", "no such application")
     return row
@@ -40,10 +39,10 @@ def check_may_apply(uow: UnitOfWork, state: BoardState, issuer: str) -> None:
     standing = state.members.get(issuer)
     if standing is not None and standing.state not in FINAL:
         raise Refused("conflict", "issuer", "a member applies no second time")
-    ends: list[tuple[State, int]] = [] if standing is None else [(standing.state, standing.since)]
+    waits = [] if standing is None else [standing.again_at(state.policy)]
     if issuer in state.refused:
-        ends.append(("rejected", state.refused[issuer]))
-    if any(since + waiting(state.policy, end) > uow.now for end, since in ends):
+        waits.append(state.refused[issuer] + state.policy.again_rejected)
+    if any(again_at > uow.now for again_at in waits):
         raise Refused("conflict", "issuer", "too early after the board's last decision to apply again")
 
 
@@ -64,13 +63,13 @@ def report_of(uow: UnitOfWork, row: Application) -> dict[str, object]:
     Raises:
         Refused: `vetting-incomplete`.
     """
-    return vetting.report(row.id, row.issuer, store.checks(uow, row.id))
+    return vetting.report(row.id, row.issuer, store.answers(uow, row.id), store.checks(uow, row.id))
 
 
 def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationView:
     """Everything about an application."""
     row = get(uow, row.id)
-    checks = store.checks(uow, row.id)
+    checks, answers = store.checks(uow, row.id), store.answers(uow, row.id)
     incomplete = vetting.missing(checks)
     motion = motions.of_application(uow, row.id)
     given = store.sponsors(uow, row.id)
@@ -85,7 +84,7 @@ def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationVie
         since=row.state_since,
         submitted_at=row.submitted_at,
         lapses_at=row.lapses_at,
-        answers=store.answers(uow, row.id),
+        answers=answers,
         keys=tuple(KeyView(key.kid, key.alg) for key in store.keys(uow, row.id)),
         communities=tuple(store.wishes(uow, row.id)),
         sponsors=tuple(
@@ -107,7 +106,7 @@ def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationVie
         asked=store.asked(uow, row.id),
         report=None
         if incomplete
-        else vetting.report_digest(vetting.report(row.id, row.issuer, checks)).hex(),
+        else vetting.report_digest(vetting.report(row.id, row.issuer, answers, checks)).hex(),
         motion=None if motion is None else motion.id,
         open_motion=motion is not None and motion.state in OPEN_STATES,
         missing=lacking(uow, state, row),

@@ -11,6 +11,8 @@ from tocsin.governance.service import course
 from tocsin.governance.service.context import Chamber
 from tocsin.governance.service.views import BlastRadius
 from tocsin.governance.store import motions as store
+from tocsin_schemas.board import MemberStanding
+from tocsin_schemas.policy import Policy
 
 
 def preview(chamber: Chamber, issuer: str) -> BlastRadius:
@@ -42,12 +44,18 @@ def preview(chamber: Chamber, issuer: str) -> BlastRadius:
     )
 
 
+def repeatable(standing: MemberStanding, policy: Policy, now: int) -> bool:
+    """Whether no emergency of this member that no ballot confirmed has ended so recently that it cannot be repeated."""
+    return "no_recent_emergency" in standing.facts(now, policy)
+
+
 def begin(chamber: Chamber, seated: Seated, issuer: str) -> str:
-    """Open the paper that two duty officers sign to suspend a member; the id of the motion, the open one if there is.
+    """Open the paper that two duty officers sign to suspend a member, or find the one to sign; the id of the motion.
 
     Raises:
-        Refused: `role-missing` to who is not on duty; `ballot-recused` to who may not vote on it; as the chain, when
-            the member cannot be suspended as it stands.
+        Refused: `role-missing` to who is not on duty; `ballot-recused` to who may not vote on it;
+            `transition-forbidden` too soon after another one; as the chain, when the member cannot be suspended as it
+            stands.
     """
     check_subject(issuer)
     with chamber.database.transaction() as uow:
@@ -55,8 +63,14 @@ def begin(chamber: Chamber, seated: Seated, issuer: str) -> str:
         if not board_seat_of(state, seated).duty:
             raise Refused("role-missing", "seat", "only a duty officer may")
         for other in store.about(uow, issuer, "member.emergency_suspend"):
-            if other.until > uow.now:
+            if other.until > uow.now and course.signable(chamber, uow, state, other):
                 return other.id
+        standing = state.members.get(issuer)
+        if standing is not None and not repeatable(standing, state.policy, uow.now):
+            reason = (
+                "an emergency that no ballot confirmed ended too recently: move to suspend it with notice"
+            )
+            raise Refused("transition-forbidden", "issuer", reason)
         plain = read_params("member.emergency_suspend", {})
         row = course.begin(uow, "member.emergency_suspend", issuer, plain, proposer=seated.seat)
         decision = course.frame(uow, state, row, uow.now)

@@ -16,6 +16,7 @@ from tocsin.governance.store import records as store
 from tocsin.web.people import relying_party
 from tocsin_schemas.governance import Genesis, Record
 from tocsin_schemas.roster import Credential, canonical
+from tocsin_schemas.tally import PANEL_LEAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Gathering:
     def waiting(self) -> tuple[str, ...]:
         """Whose passkey is missing."""
         return tuple(handle for handle, held in self.passkeys.items() if held == 0)
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether enough are named to sit on a panel that can decide by itself."""
+        return len(self.founding.panel) >= PANEL_LEAST
 
 
 def begin(chain: Chain, database: Database, accounts: Accounts, raw: bytes) -> list[Link]:
@@ -100,7 +106,9 @@ def _credentials(accounts: Accounts, uow: UnitOfWork, handle: str) -> list[Crede
         held = accounts.passkeys_in(uow, handle)
     except Refused:
         return []  # nobody of that handle has ever been invited
-    return [Credential(id=passkey.id, kind="webauthn", jwk=passkey.jwk) for passkey in held]
+    return [
+        Credential(id=passkey.id, kind="webauthn", jwk=passkey.jwk) for passkey in held if not passkey.cloned
+    ]
 
 
 def _demand_unfounded(chain: Chain, uow: UnitOfWork) -> None:

@@ -21,6 +21,7 @@ from tocsin.governance.store import motions as store
 from tocsin.governance.store.motions import Motion, Remark
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import PARAMS, Admit, Grant, Sanction, Suspend
+from tocsin_schemas.membership import FINAL
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.vocabulary import DecisionType, RemarkStance, RemarkTopic
 
@@ -85,7 +86,7 @@ def propose_admission(chamber: Chamber, seated: Seated, application_id: str) -> 
         application = dossier.get(uow, application_id, lock=True)
         if application.state not in {"vetting", "discussion"}:
             raise Refused("conflict", "state", "an application is moved when it has been vetted")
-        if store.about(uow, application.issuer, "member.admit"):
+        if _before_the_board(uow, application.issuer):
             raise Refused("conflict", "subject", "its admission is before the board")
         report = dossier.report_of(uow, application)
         group = application.control_group_id
@@ -137,7 +138,7 @@ def endorse(chamber: Chamber, seated: Seated, motion_id: str) -> MotionView:
 
     Raises:
         Refused: `not-found`; `conflict` for its proposer, a second time, or later; `ballot-recused` to a seat without a
-            vote on it.
+            vote on it; as `course.check_ready`.
     """
     with _moving(chamber, seated, motion_id) as (uow, state, row):
         if row.state != "proposed":
@@ -145,6 +146,7 @@ def endorse(chamber: Chamber, seated: Seated, motion_id: str) -> MotionView:
         if row.proposer == seated.seat:
             raise Refused("conflict", "seat", "endorsers are others than the proposer")
         _check_unrecused(uow, state, row, seated)
+        course.check_ready(uow, state, row)
         if not store.endorse(uow, row.id, seated.seat):
             raise Refused("conflict", "seat", "endorsed by this seat already")
         course.discuss_if_endorsed(uow, state, row)
@@ -183,7 +185,8 @@ def declare(chamber: Chamber, seated: Seated, motion_id: str, *, conflict: bool)
     with _moving(chamber, seated, motion_id, panel=True) as (uow, state, row):
         if row.state not in rules.OPEN_STATES:
             raise Refused("conflict", "state", "the motion has ended")
-        if any(seat == seated.seat for seat, _ in store.ballots(uow, row.id)):
+        seat = seat_of(state, seated)
+        if showing.has_voted(seat, showing.cast_ballots(uow, row)):
             raise Refused("conflict", "seat", "has voted already")
         store.declare(uow, row.id, seated.seat, conflict=conflict)
         if row.state == "proposed":
@@ -194,13 +197,17 @@ def declare(chamber: Chamber, seated: Seated, motion_id: str, *, conflict: bool)
 def declare_tie(chamber: Chamber, seated: Seated, issuer: str, ended_at: int | None) -> None:
     """Declare a tie to an organisation, and since when it is over; for 24 months after that the seat is recused.
 
+    An end only moves on: what was said to last has not ended before the day on which that was said.
+
     Raises:
-        Refused: `role-missing` to who holds no seat; `claim-invalid` for an end in the future or another issuer.
+        Refused: `role-missing` to who holds no seat; `claim-invalid` for an end in the future, or before what was said,
+            or another issuer.
     """
     rules.check_tie(issuer, ended_at, chamber.database.clock())
     with chamber.database.transaction() as uow:
         seat_of(chamber.chain.state(uow), seated)
-        store.tie(uow, seated.handle, issuer, ended_at)
+        if not store.tie(uow, seated.handle, issuer, ended_at):
+            raise Refused("claim-invalid", "ended_at", "not before what you have said of this tie already")
 
 
 def ties(chamber: Chamber, seated: Seated) -> list[rules.Tie]:
@@ -238,14 +245,18 @@ def docket(chamber: Chamber, seated: Seated | None = None) -> list[DocketLine]:
 
 
 def advance(chamber: Chamber) -> int:
-    """Move every motion on whose time is over: drafts lapse, discussions end, ballots close; how many moved."""
+    """Move every motion on whose time is over: drafts lapse, discussions end, ballots close; how many moved.
+
+    Each for itself: one that cannot be moved on lapses, and holds up no other.
+    """
     if chamber.database.read_only:
         return 0
     moved = 0
     while waiting := _waiting(chamber):
-        for motion_id in waiting:
-            with chamber.database.transaction() as uow:
-                moved += _advance(chamber, uow, motion_id)
+        done = sum(_advance(chamber, motion_id) for motion_id in waiting)
+        moved += done
+        if not done:
+            break  # another process was first with all of them
     return moved
 
 
@@ -254,10 +265,24 @@ def _waiting(chamber: Chamber) -> list[str]:
         return [row.id for row in store.due(uow)]
 
 
-def _advance(chamber: Chamber, uow: UnitOfWork, motion_id: str) -> int:
-    state = chamber.chain.lock(uow)
+def _advance(chamber: Chamber, motion_id: str) -> int:
+    try:
+        with chamber.database.transaction() as uow:
+            return _move_on(chamber, uow, chamber.chain.lock(uow), motion_id)
+    except Refused as error:
+        refused = error
+    with chamber.database.transaction() as uow:
+        chamber.chain.lock(uow)
+        row = course.get(uow, motion_id)
+        if not _over(row, uow.now):
+            return 0
+        course.lapse(uow, row, refused)
+    return 1
+
+
+def _move_on(chamber: Chamber, uow: UnitOfWork, state: BoardState, motion_id: str) -> int:
     row = course.get(uow, motion_id)
-    if row.state not in rules.OPEN_STATES or row.until > uow.now:
+    if not _over(row, uow.now):
         return 0  # another process was first
     if row.state == "proposed":
         store.change(uow, row.id, state="lapsed", closed_at=uow.now)
@@ -266,6 +291,22 @@ def _advance(chamber: Chamber, uow: UnitOfWork, motion_id: str) -> int:
     else:
         course.settle(chamber, uow, state, row.id)
     return 1
+
+
+def _over(row: Motion, now: int) -> bool:
+    return row.state in rules.OPEN_STATES and row.until <= now
+
+
+def _before_the_board(uow: UnitOfWork, issuer: str) -> bool:
+    """Whether an admission of that issuer is; a motion whose application was withdrawn or has lapsed ends here."""
+    found = False
+    for other in store.about(uow, issuer, "member.admit"):
+        moved = None if other.application_id is None else applications.get(uow, other.application_id)
+        if moved is not None and moved.state in FINAL:
+            course.lapse(uow, other, Refused("conflict", "application", "withdrawn, or lapsed"))
+        else:
+            found = True
+    return found
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What the board publishes, read from its chain: all of it is public and holds no values."""
 
 from tocsin.db import Database
+from tocsin.governance.rules.watching import watched_until
 from tocsin.governance.service.chain import Chain
 from tocsin.governance.service.publishing import line
 from tocsin.governance.store import records as store
@@ -62,15 +63,17 @@ def board_view(state: BoardState) -> BoardView:
         roster_version=state.roster.version,
         policy=state.policy,
         communities=sorted(state.communities),
-        members=[_standing(member) for _, member in sorted(state.members.items())],
+        members=[_standing(member, state.at) for _, member in sorted(state.members.items())],
     )
 
 
-def _standing(member: MemberStanding) -> MemberStandingView:
+def _standing(member: MemberStanding, at: int) -> MemberStandingView:
+    watched = watched_until(member, at)
     return MemberStandingView(
         issuer=member.issuer,
         member_class=member.member_class,
         control_group=member.control_group,
         state=member.state,
         since=rfc3339(member.since),
+        watched_until=None if watched is None else rfc3339(watched),
     )

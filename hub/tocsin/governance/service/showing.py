@@ -1,6 +1,6 @@
 """What a motion looks like to whoever asks: its words, its discussion, its count, and what the asker may do now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,18 +16,25 @@ from tocsin.governance.service.views import BallotView, DocketLine, Meter, Motio
 from tocsin.governance.store import motions as store
 from tocsin.governance.store import records
 from tocsin.governance.store.motions import Motion
-from tocsin_schemas.ballots import asked, recusals_at_close
 from tocsin_schemas.board import BoardState
+from tocsin_schemas.changes import changes
 from tocsin_schemas.decisions import (
     Appeal,
     Ballot,
     Decision,
     Recusal,
+    SetPolicy,
     SetRoster,
     decision_digest,
 )
+from tocsin_schemas.electorate import (
+    asked,
+    recusals_at_close,
+)
 from tocsin_schemas.explained import in_words
 from tocsin_schemas.governance import DecisionBody, Genesis, parse_record
+from tocsin_schemas.policy import Policy
+from tocsin_schemas.roster import Seat
 from tocsin_schemas.tally import Result
 from tocsin_schemas.vocabulary import RecusalReason
 
@@ -58,6 +65,7 @@ def view(uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None)
         subject=decision.subject,
         params=decision.params.model_dump(mode="json", exclude_none=True),
         text=sentence(decision),
+        changes=changes(_policy_before(uow, state, seen), seen.state.roster, decision.params),
         proposer=row.proposer,
         state=row.state,
         proposed_at=row.proposed_at,
@@ -111,7 +119,7 @@ def line(uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None)
         result=seen.result,
         record=seen.record,
         declared=None if seated is None else store.declared(uow, row.id).get(seated.seat),
-        voted=seated is not None and any(ballot.seat == seated.seat for ballot in seen.ballots),
+        voted=(seat := _seat(seen, seated)) is not None and has_voted(seat, seen.ballots),
         may=may(uow, row, seen, seated),
     )
 
@@ -141,6 +149,24 @@ def _under(uow: UnitOfWork, state: BoardState, version: int) -> BoardState:
         if isinstance(outcome.params, SetRoster) and outcome.result == "passes"
     ]
     return next((replace(state, roster=past) for past in rosters if past.version == version), state)
+
+
+def _policy_before(uow: UnitOfWork, state: BoardState, seen: Seen) -> Policy:
+    """The policy that stood when a record was made; without a record, the one in force."""
+    if seen.record is None:
+        return state.policy
+    set_before = [
+        (outcome.record, outcome.params.policy)
+        for outcome in state.decisions.values()
+        if isinstance(outcome.params, SetPolicy)
+        and outcome.result == "passes"
+        and outcome.record < seen.record
+    ]
+    if set_before:
+        return max(set_before, key=lambda one: one[0])[1]
+    first = records.one(uow, 0)
+    founded = None if first is None else parse_record(first.raw).body
+    return founded.policy if isinstance(founded, Genesis) else state.policy
 
 
 def cast_ballots(uow: UnitOfWork, row: Motion) -> list[Ballot]:
@@ -193,14 +219,14 @@ def meter(seen: Seen) -> Meter:
 
 def may(uow: UnitOfWork, row: Motion, seen: Seen, seated: Seated | None) -> frozenset[str]:
     """What the seat that looks can do with the motion now."""
-    seat = None if seated is None else seen.state.roster.seat(seated.seat)
+    seat = _seat(seen, seated)
     if seat is None or seated is None or seat.handle != seated.handle or not may_vote(seen.state, seat):
         return frozenset()
     if row.state not in OPEN_STATES:
         return frozenset()
     declared = store.declared(uow, row.id)
     barred = {name for name, _ in recusals(seen.state, row, seen.decision, seen.ballots, declared)}
-    voted = any(ballot.seat == seat.seat for ballot in seen.ballots)
+    voted = has_voted(seat, seen.ballots)
     found = {"remark"}
     if not voted and not declared.get(seat.seat):
         found.add("declare")
@@ -216,9 +242,24 @@ def may(uow: UnitOfWork, row: Motion, seen: Seen, seated: Seated | None) -> froz
     return frozenset(found)
 
 
+def has_voted(seat: Seat, ballots: Iterable[Ballot]) -> bool:
+    """Whether a vote was cast with a key of the seat: who is to take it over has keys, and a vote, of their own."""
+    return any(
+        ballot.seat == seat.seat and seat.credential(ballot.credential) is not None for ballot in ballots
+    )
+
+
+def _seat(seen: Seen, seated: Seated | None) -> Seat | None:
+    return None if seated is None else seen.state.roster.seat(seated.seat)
+
+
 def sentence(decision: Decision) -> str:
     """The decision in plain words, as a sentence."""
-    words = in_words(decision)
+    return as_sentence(in_words(decision))
+
+
+def as_sentence(words: str) -> str:
+    """Words as a sentence."""
     return f"{words[0].upper()}{words[1:]}."
 
 

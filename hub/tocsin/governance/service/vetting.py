@@ -7,7 +7,7 @@ from tocsin.errors import Refused
 from tocsin.governance.rules import vetting as rules
 from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.motions import read_digest
-from tocsin.governance.rules.people import VETTERS, Caller, group_of
+from tocsin.governance.rules.people import VETTERS, Caller, groups_of
 from tocsin.governance.rules.vetting import Check
 from tocsin.governance.service import dossier
 from tocsin.governance.service.context import Chamber
@@ -28,6 +28,18 @@ def begin(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationV
     with chamber.database.transaction() as uow:
         state, row = _to_vet(chamber, uow, application_id, caller)
         store.change(uow, row.id, state=step(row.state, "begin_vetting"), state_since=uow.now)
+        return dossier.view(uow, state, row)
+
+
+def discard(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationView:
+    """Put aside what was handed in and is no application; nobody has begun with it, and it may be made anew.
+
+    Raises:
+        Refused: as `begin`.
+    """
+    with chamber.database.transaction() as uow:
+        state, row = _to_vet(chamber, uow, application_id, caller)
+        store.change(uow, row.id, state=step(row.state, "discard"), state_since=uow.now)
         return dossier.view(uow, state, row)
 
 
@@ -81,7 +93,7 @@ def check(
         rules.judge_check(
             store.checks(uow, row.id),
             found,
-            checker_group=group_of(state, caller),
+            checker_groups=groups_of(state, caller),
             applicant_group=row.control_group_id,
         )
         store.add_check(uow, row.id, found)
@@ -106,6 +118,6 @@ def _to_vet(
         raise Refused("role-missing", "role", "vetters and members of the board vet")
     state = chamber.chain.state(uow)
     row = dossier.get(uow, application_id, lock=True)
-    if group_of(state, caller) == row.control_group_id:
+    if row.control_group_id in groups_of(state, caller):
         raise Refused("checker-related", "checker", "of the applicant's own control group")
     return state, row

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tocsin.governance.rules.applications import Answer, Wish
 from tocsin.governance.rules.motions import MotionState
+from tocsin_schemas.changes import Change
 from tocsin_schemas.roster import Credential
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import (
@@ -148,9 +149,9 @@ class Meter(NamedTuple):
 class MotionView:
     """A motion, with the decision it puts to the vote once its ballot has opened.
 
-    `declared` is what the seat that looks has declared: True a conflict, False none, None nothing yet. An appeal has no
-    proposer. `may` is what
-    that seat can do now: declare, endorse, remark, vote, withdraw.
+    `changes` is what a new policy or roster changes in the one before it. `declared` is what the seat that looks has
+    declared: True a conflict, False none, None nothing yet. An appeal has no proposer. `may` is what that seat can do
+    now: declare, endorse, remark, vote, withdraw.
     """
 
     id: str
@@ -158,6 +159,7 @@ class MotionView:
     subject: str
     params: Mapping[str, Any]
     text: str
+    changes: tuple[Change, ...]
     proposer: str | None
     state: MotionState
     proposed_at: int

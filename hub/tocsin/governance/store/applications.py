@@ -1,6 +1,6 @@
 """What the hub remembers of applications: the queries of each use case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import delete, func, select
@@ -20,7 +20,7 @@ from tocsin.governance.store.desk_tables import (
     vetting_check,
 )
 from tocsin_schemas.jwk import KeyAlg, PublicKey
-from tocsin_schemas.vocabulary import ApplicationState, MemberClass
+from tocsin_schemas.vocabulary import ApplicationState, MemberClass, VettingItem
 
 
 class Application(NamedTuple):
@@ -238,6 +238,12 @@ def sponsors(uow: UnitOfWork, application_id: str) -> list[Sponsorship]:
 def add_check(uow: UnitOfWork, application_id: str, check: Check) -> None:
     """Record a finding."""
     uow.conn.execute(vetting_check.insert().values(application_id=application_id, **check._asdict()))
+
+
+def drop_checks(uow: UnitOfWork, application_id: str, items: Collection[VettingItem]) -> None:
+    """Forget the findings of these items."""
+    chosen = (vetting_check.c.application_id == application_id, vetting_check.c.item.in_(sorted(items)))
+    uow.conn.execute(delete(vetting_check).where(*chosen))
 
 
 def checks(uow: UnitOfWork, application_id: str) -> list[Check]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, true, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork
@@ -20,6 +20,7 @@ from tocsin.governance.store.desk_tables import (
     seat_tie,
 )
 from tocsin_schemas.decisions import Ballot
+from tocsin_schemas.policy import DAY
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import DecisionType, RemarkStance, RemarkTopic
@@ -82,6 +83,29 @@ def listed(uow: UnitOfWork, states: Sequence[MotionState] = ()) -> list[Motion]:
     return [_motion(row) for row in uow.conn.execute(chosen)]
 
 
+def page(uow: UnitOfWork, limit: int, behind: Motion | None) -> list[Motion]:
+    """At most `limit` motions behind that one: open ones, the one whose state ends first first; then those that have
+    ended, the newest first. Emergencies that are still open are none of them.
+    """
+    opened = motion.c.state.in_(OPEN_STATES)
+    ended_at = func.coalesce(motion.c.closed_at, motion.c.until)
+    found: list[Motion] = []
+    if behind is None or behind.state in OPEN_STATES:
+        chosen = _MOTIONS.where(opened, motion.c.type != "member.emergency_suspend")
+        if behind is not None:
+            chosen = chosen.where(tuple_(motion.c.until, motion.c.id) > (behind.until, behind.id))
+        rows = uow.conn.execute(chosen.order_by(motion.c.until, motion.c.id).limit(limit))
+        found = [_motion(row) for row in rows]
+    if len(found) < limit:
+        chosen = _MOTIONS.where(~opened)
+        if behind is not None and behind.state not in OPEN_STATES:
+            last = behind.until if behind.closed_at is None else behind.closed_at
+            chosen = chosen.where(tuple_(ended_at, motion.c.id) < (last, behind.id))
+        newest = chosen.order_by(ended_at.desc(), motion.c.id.desc()).limit(limit - len(found))
+        found += [_motion(row) for row in uow.conn.execute(newest)]
+    return found
+
+
 def about(uow: UnitOfWork, subject: str, kind: DecisionType) -> list[Motion]:
     """Open motions of one type about one subject."""
     chosen = _MOTIONS.where(
@@ -94,6 +118,12 @@ def of_application(uow: UnitOfWork, application_id: str) -> Motion | None:
     """The newest motion to admit an applicant."""
     chosen = _MOTIONS.where(motion.c.application_id == application_id)
     row = uow.conn.execute(chosen.order_by(motion.c.proposed_at.desc(), motion.c.id.desc()).limit(1)).first()
+    return None if row is None else _motion(row)
+
+
+def decided(uow: UnitOfWork, number: int) -> Motion | None:
+    """The motion whose ballot was about the decision of that number."""
+    row = uow.conn.execute(_MOTIONS.where(motion.c.decision_seq == number)).one_or_none()
     return None if row is None else _motion(row)
 
 
@@ -210,14 +240,22 @@ def use_act(uow: UnitOfWork, seat: str, jti: bytes, expires_at: int) -> bool:
     return done.rowcount == 1
 
 
-def tie(uow: UnitOfWork, handle: str, issuer: str, ended_at: int | None) -> None:
-    """Remember a tie, or when it ended."""
+def tie(uow: UnitOfWork, handle: str, issuer: str, ended_at: int | None) -> bool:
+    """Remember a tie, or when it ended; False, and nothing is changed, for an end before what was said already: before
+    the end, or before the day on which it was said to last.
+    """
     insert = postgresql.insert if uow.dialect == "postgresql" else sqlite.insert
     values = {"ended_at": ended_at, "declared_at": uow.now}
     statement = insert(seat_tie).values(handle=handle, issuer=issuer, **values)
-    uow.conn.execute(
-        statement.on_conflict_do_update(index_elements=[seat_tie.c.handle, seat_tie.c.issuer], set_=values)
+    said = seat_tie.c.declared_at - seat_tie.c.declared_at % DAY
+    later = true() if ended_at is None else func.coalesce(seat_tie.c.ended_at, said) <= ended_at
+    done = uow.conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=[seat_tie.c.handle, seat_tie.c.issuer], set_=values, where=later
+        ),
+        execution_options={"preserve_rowcount": True},
     )
+    return done.rowcount == 1
 
 
 def ties(uow: UnitOfWork, issuer: str) -> list[Tie]:

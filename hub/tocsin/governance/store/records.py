@@ -43,6 +43,12 @@ def one(uow: UnitOfWork, seq: int) -> Kept | None:
     return None if row is None else Kept(*row)
 
 
+def some(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The bytes of those of these records that there are, by their numbers."""
+    chosen = select(_record.c.seq, _record.c.raw).where(_record.c.seq.in_(seqs))
+    return {row.seq: bytes(row.raw) for row in uow.conn.execute(chosen)}
+
+
 def unshown(uow: UnitOfWork, below: int) -> list[Kept]:
     """The records whose copies do not lie beside the log yet, of entries below a log index."""
     rows = uow.conn.execute(_KEPT.where(_record.c.shown.is_(False), _record.c.log_seq < below))

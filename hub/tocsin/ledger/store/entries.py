@@ -12,19 +12,19 @@ from tocsin_schemas.vocabulary import BOARD
 
 _head: Final = table(LedgerHeadRow)
 _entry: Final = table(EntryRow)
+# Asked on nearly every request: built once.
+_SIZE: Final = _head.select().with_only_columns(_head.c.size)
 _COLUMNS: Final = (_entry.c.community, _entry.c.kind, _entry.c.recorded_at, _entry.c.commitment)
 
 
 def locked_size(uow: UnitOfWork) -> int:
     """The size of the log; until this transaction ends, no other can append."""
-    return int(
-        uow.conn.execute(_head.select().with_only_columns(_head.c.size).with_for_update()).scalar_one()
-    )
+    return int(uow.conn.execute(_SIZE.with_for_update()).scalar_one())
 
 
 def size(uow: UnitOfWork) -> int:
     """The size of the log."""
-    return int(uow.conn.execute(_head.select().with_only_columns(_head.c.size)).scalar_one())
+    return int(uow.conn.execute(_SIZE).scalar_one())
 
 
 def append(uow: UnitOfWork, first: int, entries: Sequence[Entry]) -> None:

@@ -17,6 +17,7 @@ from tocsin.db import UnitOfWork
 from tocsin.members import store
 from tocsin.members.store import hub_keys
 from tocsin.members.store.hub_keys import HubKey
+from tocsin_schemas.hub_acts import HubPublic
 from tocsin_schemas.jwk import PublicKey
 from tocsin_schemas.vocabulary import HubKeyName, MemberClass, MemberState
 
@@ -51,7 +52,7 @@ class WantedHubKey:
     """A key of the hub itself that was changed, or has taken the place of one."""
 
     name: HubKeyName
-    public: PublicKey
+    public: HubPublic
     not_before: int
     not_after: int
 

@@ -200,8 +200,8 @@ class Members:
             Refused: `not-found` when there is no such community, or not for this member.
         """
         with self._database.snapshot() as uow:
-            community = self.communities(uow).get(slug)
-            if community is None or not self.grants(uow, org_id).get(community.id, (False, False))[1]:
+            community = self.readable(uow, org_id, slug)
+            if community is None:
                 raise Refused("not-found", "community", "none that you may read")
             return self.directory(uow, community)
 
@@ -218,6 +218,11 @@ class Members:
     def communities(self, uow: UnitOfWork) -> dict[str, Community]:
         """Every community by slug."""
         return {slug: Community(number, slug) for slug, number in store.communities(uow).items()}
+
+    def readable(self, uow: UnitOfWork, org_id: int, slug: str) -> Community | None:
+        """The community of that name, if the member may read it."""
+        found = store.readable(uow, org_id, slug)
+        return None if found is None else Community(found, slug)
 
     def grants(self, uow: UnitOfWork, org_id: int) -> dict[int, tuple[bool, bool]]:
         """Community id to (may_write, may_read) of one member."""

@@ -94,13 +94,14 @@ class Membership(NamedTuple):
 
 
 _ORGANISATIONS: Final = select(*(organisation.c[name] for name in Organisation._fields))
+_ALL_ORGANISATIONS: Final = _ORGANISATIONS.order_by(organisation.c.issuer)
 _KEYS: Final = select(*(member_key.c[name] for name in Key._fields[:-1]), organisation.c.issuer).join(
     organisation, organisation.c.id == member_key.c.organisation_id
 )
 _CLIENTS: Final = select(
     *(client.c[name] for name in Client._fields[:-2]), organisation.c.issuer, organisation.c.state
 ).join(organisation, organisation.c.id == client.c.organisation_id)
-# Asked on every request: built once.
+# Asked on every request, or nearly: built once.
 _BEARER: Final = (
     select(
         client.c.scopes,
@@ -115,13 +116,20 @@ _BEARER: Final = (
     .join(member_key, member_key.c.organisation_id == organisation.c.id)
     .where(client.c.client_id == bindparam("client_id"), member_key.c.kid == bindparam("kid"))
 )
+_READABLE: Final = (
+    select(community.c.id)
+    .join(community_member, community_member.c.community_id == community.c.id)
+    .where(
+        community.c.slug == bindparam("slug"),
+        community_member.c.organisation_id == bindparam("organisation_id"),
+        community_member.c.may_read,
+    )
+)
 
 
 def organisations(uow: UnitOfWork) -> list[Organisation]:
     """Every member, in order of their issuers."""
-    return [
-        Organisation._make(row) for row in uow.conn.execute(_ORGANISATIONS.order_by(organisation.c.issuer))
-    ]
+    return [Organisation._make(row) for row in uow.conn.execute(_ALL_ORGANISATIONS)]
 
 
 def organisation_by_issuer(uow: UnitOfWork, issuer: str) -> Organisation | None:
@@ -156,6 +164,13 @@ def client_by_id(uow: UnitOfWork, client_id: str) -> Client | None:
     """One client."""
     row = uow.conn.execute(_CLIENTS.where(client.c.client_id == client_id)).one_or_none()
     return None if row is None else Client._make(row)
+
+
+def readable(uow: UnitOfWork, organisation_id: int, slug: str) -> int | None:
+    """The id of the community of that name, if the member may read it."""
+    named = {"organisation_id": organisation_id, "slug": slug}
+    found: int | None = uow.conn.execute(_READABLE, named).scalar_one_or_none()
+    return found
 
 
 def communities(uow: UnitOfWork) -> dict[str, int]:

@@ -1,19 +1,21 @@
 """The hub's own keys, as far as any was ever changed."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tocsin.db import UnitOfWork
 from tocsin.members.store.tables import hub_key
 from tocsin_schemas.jwk import KeyAlg
 
+HubKeyAlg = KeyAlg | Literal["RS256"]
+
 
 class HubKey(NamedTuple):
-    """A key of the hub, by what it is for and when it is in force."""
+    """A key of the hub, by what it is for and when it is in force; `public` is its `raw`."""
 
     kid: str
     purpose: str
-    alg: KeyAlg
+    alg: HubKeyAlg
     public: bytes
     not_before: int
     not_after: int
@@ -21,7 +23,8 @@ class HubKey(NamedTuple):
 
 def hub_keys(uow: UnitOfWork) -> list[HubKey]:
     """Every one, the oldest first."""
-    rows = uow.conn.execute(hub_key.select().order_by(hub_key.c.not_before, hub_key.c.kid))
+    c = hub_key.c
+    rows = uow.conn.execute(hub_key.select().order_by(c.not_before, c.not_after, c.kid))
     return [HubKey(*(getattr(row, name) for name in HubKey._fields)) for row in rows]
 
 

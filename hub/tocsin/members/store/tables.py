@@ -137,7 +137,8 @@ class HubKeyRow(SQLModel, table=True):
     __tablename__ = "hub_key"
     __table_args__ = (
         CheckConstraint(f"purpose IN ({_words(HUB_KEY_NAMES)})", name="hub_key_purpose"),
-        CheckConstraint("(alg = 'Ed25519' AND length(public) = 32) OR (alg = 'ES256' AND length(public) = 65)",
+        CheckConstraint("(alg = 'Ed25519' AND length(public) = 32) OR (alg = 'ES256' AND length(public) = 65)"
+                        " OR (alg = 'RS256' AND length(public) BETWEEN 266 AND 1040)",
                         name="hub_key_public"),
         CheckConstraint("not_before < not_after", name="hub_key_life"),
     )  # fmt: skip

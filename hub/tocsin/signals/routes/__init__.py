@@ -2,16 +2,12 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from tocsin.signals.routes import feed, receipts, snapshots, submission, views
+from tocsin.web.routing import together
 from tocsin_schemas.feed import DryRun, Gone, Live, Receipt, Withheld
 from tocsin_schemas.snapshots import SnapshotView
 
-# Each part names its whole paths: the access log shows the template of the innermost router.
-router = APIRouter()
-for part in (submission, receipts, feed, snapshots, views):
-    router.include_router(part.router)
+router: Final = together(feed.router, submission.router, receipts.router, snapshots.router, views.router)
 
 SCHEMAS: Final = (Receipt, DryRun, Live, Gone, Withheld, SnapshotView)
 """Models that stand in bodies the framework does not see, for the OpenAPI document."""

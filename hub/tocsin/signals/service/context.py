@@ -46,7 +46,7 @@ def readable(context: Context, uow: UnitOfWork, reader_id: int, slug: str) -> Co
     Raises:
         Refused: `not-found` when there is none, or when the member may not read it.
     """
-    community = context.members.communities(uow).get(slug)
-    if community is None or not context.members.grants(uow, reader_id).get(community.id, (False, False))[1]:
+    community = context.members.readable(uow, reader_id, slug)
+    if community is None:
         raise Refused("not-found", "", "no such community that you may read")
     return community

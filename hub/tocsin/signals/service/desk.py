@@ -16,7 +16,7 @@ from tocsin.outbox import Happening
 from tocsin.signals import rules
 from tocsin.signals.rules import Admit, EventType, Known, Prior, Target
 from tocsin.signals.service.context import Context
-from tocsin.signals.service.sight import FREE, folded, reads_freely
+from tocsin.signals.service.sight import FREE, Sight, folded, reads_freely, withheld
 from tocsin.signals.service.telling import RULES, Tally, labels_of, tell
 from tocsin.signals.store import admission as store
 from tocsin.signals.store.admission import About
@@ -87,6 +87,7 @@ class Desk:
         self._policy = context.policy(uow)
         self._orgs = context.members.orgs(uow)
         self._author = author = self._orgs[author_id]
+        self._everybody = Sight(withheld(self._orgs.values()))
         self.counts = statement_counts(author.state, author.state_since, uow.now, author.activated)
         self._keys = context.members.author_keys(uow, author_id)
         self._communities = {
@@ -248,9 +249,10 @@ class Desk:
         signal = verified.signal
         prior = self._priors.get(signal.jti)
         community = self._communities.get(signal.aud)
-        if prior is not None or community is None:
+        granted = (False, False) if community is None else self._grants.get(community.id, (False, False))
+        if prior is not None or community is None or not any(granted):
             return Known(self._author.group, None, prior, counts=self.counts)
-        may_write = self._grants.get(community.id, (False, False))[0]
+        may_write = granted[0]
         target, about = None, []
         if signal.target is None:
             about = [self._ids.get((community.id, item), -1) for item in signal.indicators]
@@ -309,7 +311,14 @@ class Desk:
             was = rules.standing(before, self._uow.now, self._policy).status
             event = rules.transition(was, decision.status)
             if event is not None:
-                reports = [fact for fact in facts if fact.kind == "report" and fact.quarantine is None]
+                # What is withheld from everybody is not told by its labels either.
+                reports = [
+                    fact
+                    for fact in facts
+                    if fact.kind == "report"
+                    and fact.quarantine is None
+                    and self._everybody.hides(fact) is None
+                ]
                 freely = free and all(fact.free for fact in facts)
                 seqs = [*(fact.seq for fact in reports), seq]
                 self._moved.append(_Moved(event, community_id, seq, decision, seqs, freely))

@@ -15,12 +15,14 @@ from tocsin.signals.service.context import Context
 from tocsin.signals.service.departures import depart
 from tocsin.signals.service.events import enter
 from tocsin.signals.service.telling import expired
-from tocsin.signals.store import admission, expiry
+from tocsin.signals.store import admission, expiry, given
 from tocsin_schemas import hub_events
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 
 BATCH: Final = 1000
+PAST_KEPT: Final = 31 * DAY
+"""How long it is remembered what a statement was about that is gone: longer than a correction waits to be sent."""
 IDENTITY_KEPT: Final = 3600
 """Seconds after `iat` for which a gone statement's jti is kept: longer than any replay could be fresh."""
 
@@ -44,6 +46,7 @@ def expire(context: Context, key: SigningKey) -> int:
             break
     with context.database.transaction() as uow:
         expiry.erase_identities(uow, uow.now - IDENTITY_KEPT)
+        given.forget(uow, uow.now - PAST_KEPT)
         _enter_days(uow, context, key, swept // DAY)
     if total:
         context.database.settle()

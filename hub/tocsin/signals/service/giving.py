@@ -4,18 +4,23 @@ All of it happens in the caller's transaction. What is sent is remembered there 
 reports afterwards is no independent report, and a recall reaches it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
+from tocsin.members.service import Org
 from tocsin.signals.service.lines import shown
-from tocsin.signals.service.sight import Sight, sight
+from tocsin.signals.service.sight import Sight, reads_freely, sight
 from tocsin.signals.store import admission, reading
+from tocsin.signals.store import given as store
+from tocsin.signals.store.admission import About
+from tocsin.signals.store.given import Said
 from tocsin.signals.store.reading import Departed, FeedRow
 from tocsin_schemas.envelope import payload_of
 from tocsin_schemas.hub_events import HubClaims, Release
 from tocsin_schemas.indicators import Indicator
+from tocsin_schemas.membership import EFFECTS
 
 __all__ = [
     "Departed",
@@ -26,9 +31,12 @@ __all__ = [
     "departed",
     "given_before",
     "gone_before",
+    "indicators_given",
     "mark",
+    "may_read",
     "released",
     "sight",
+    "was_shown",
 ]
 
 
@@ -71,7 +79,7 @@ def released(uow: UnitOfWork, seq: int) -> list[int]:
 
 
 def departed(uow: UnitOfWork, community_id: int, first: int, last: int) -> list[Departed]:
-    """The statements of a community at log indexes `first` to `last` that are gone, in order."""
+    """The statements of members in a community at log indexes `first` to `last` that are gone, in order."""
     return reading.departed(uow, community_id, first, last)
 
 
@@ -85,16 +93,67 @@ def mark(uow: UnitOfWork, given: Collection[tuple[int, int]]) -> None:
     reading.mark_all_viewed(uow, given, ledger.size(uow))
 
 
+def may_read(org: Org) -> bool:
+    """Whether a member reads anything in the state that it is in. One that does not is told what corrects the past."""
+    return EFFECTS[org.state].reads != "none"
+
+
 def given_before(
-    uow: UnitOfWork, org_ids: Collection[int], community_id: int, seq: int, indicator_id: int
-) -> set[int]:
-    """Those of the members that were ever given the statement at `seq` about an indicator: by feed, view or stream."""
-    return {
-        org_id
-        for org_id in org_ids
-        if admission.delivered_up_to(uow, [org_id], community_id) >= seq
-        or admission.viewed_up_to(uow, [org_id], [indicator_id]).get(indicator_id, 0) > seq
-    }
+    uow: UnitOfWork,
+    orgs: Mapping[int, Org],
+    org_ids: Collection[int],
+    community_id: int,
+    seqs: Collection[int],
+) -> set[tuple[int, int]]:
+    """(member, log index): which of the members were ever given which statements, by feed, view, webhook or stream.
+
+    The statements may be erased by now. What was hidden from a member is not given because the feed went past it.
+    """
+    about = store.about(uow, seqs)
+    positions = store.positions(uow, org_ids, community_id)
+    views = store.views(uow, org_ids, {item for items in about.values() for item in items})
+    found = set()
+    for said in store.said(uow, seqs):
+        items = about.get(said.seq, set())
+        for org_id in org_ids:
+            shown_to = was_shown(said, orgs, orgs[org_id])
+            if shown_to and (
+                positions.get(org_id, -1) >= said.seq
+                or any(views.get((org_id, item), 0) > said.seq for item in items)
+            ):
+                found.add((org_id, said.seq))
+    return found
+
+
+def indicators_given(
+    uow: UnitOfWork,
+    orgs: Mapping[int, Org],
+    org_ids: Collection[int],
+    community_id: int,
+    indicator_ids: Collection[int],
+) -> set[tuple[int, int]]:
+    """(member, indicator): which of the members were ever given which indicators, by whatever statement that stands."""
+    if not org_ids:
+        return set()
+    found = set(store.views(uow, org_ids, indicator_ids))
+    positions = store.positions(uow, org_ids, community_id)
+    for fact in admission.about(uow, indicator_ids, uow.now):
+        found |= {
+            (org_id, fact.indicator_id)
+            for org_id, position in positions.items()
+            if position >= fact.seq and was_shown(fact, orgs, orgs[org_id])
+        }
+    return found
+
+
+def was_shown(said: Said | About | Departed, orgs: Mapping[int, Org], reader: Org) -> bool:
+    """Whether a statement was there for a reader to see, whatever became of its author since."""
+    author = None if said.author_id is None else orgs[said.author_id]
+    if author is None or said.quarantine is not None:
+        return False
+    if said.released_at is None and not author.activated:
+        return False
+    return bool(said.free) or not reads_freely(reader)
 
 
 def _givable(row: FeedRow, now: int) -> bool:

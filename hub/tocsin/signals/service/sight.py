@@ -68,8 +68,9 @@ def sight(orgs: Mapping[int, Org], reader_id: int) -> Sight:
 
 
 def reads_freely(org: Org) -> bool:
-    """Whether a member is given only what may travel freely."""
-    return EFFECTS[org.state].reads == "green"
+    """Whether a member is given only what may travel freely, or was when it was given anything."""
+    reads = EFFECTS[org.state].reads
+    return reads == "green" or (reads == "none" and not org.activated)
 
 
 def folded(row: Decided, author: Org) -> Statement:

@@ -3,11 +3,19 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import func, literal
 
 from tocsin.db import UnitOfWork
 from tocsin.signals.store import segments
-from tocsin.signals.store.tables import delivery, indicator, observation, quota, statement, view
+from tocsin.signals.store.tables import (
+    delivery,
+    indicator,
+    observation,
+    past_observation,
+    quota,
+    statement,
+    view,
+)
 from tocsin_schemas.vocabulary import Basis, EntryKind, Status
 
 STATEMENT_COLUMNS = (
@@ -204,7 +212,7 @@ def forget(uow: UnitOfWork, seqs: Collection[int], reason: str, at: int) -> None
     """Erase what statements said; their place in the log stays, marked with the reason.
 
     Indicators that no statement is about any more go with them, and stored segments of the feed that show them are not
-    served any more.
+    served any more. What they were about is remembered by number, until whoever was given it was told.
     """
     if not seqs:
         return
@@ -221,6 +229,14 @@ def forget(uow: UnitOfWork, seqs: Collection[int], reason: str, at: int) -> None
         statement.update()
         .where(uow.among(statement.c.seq, seqs))
         .values(gone=reason, gone_at=at, jws=None, nonce=None)
+    )
+    was_about = observation.select().with_only_columns(
+        observation.c.seq, observation.c.indicator_id, literal(at).label("erased_at")
+    )
+    uow.conn.execute(
+        past_observation.insert().from_select(
+            ["seq", "indicator_id", "erased_at"], was_about.where(about_them).distinct()
+        )
     )
     uow.conn.execute(observation.delete().where(about_them))
     if touched:

@@ -32,10 +32,14 @@ class FeedRow(NamedTuple):
 
 
 class Departed(NamedTuple):
-    """A statement that is gone, and until when it would have lived."""
+    """A statement that is gone, until when it would have lived, and what decides to whom it was shown."""
 
     seq: int
     expires_at: int | None
+    author_id: int | None
+    quarantine: str | None
+    free: bool | None
+    released_at: int | None
 
 
 class ViewedStatement(NamedTuple):

@@ -131,6 +131,20 @@ class ObservationRow(SQLModel, table=True):
     seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
 
 
+class PastObservationRow(SQLModel, table=True):
+    """A statement that was erased at `erased_at` was about an indicator: kept until whoever was given it was told.
+
+    Numbers alone: what an indicator was is erased with the last statement about it.
+    """
+
+    __tablename__ = "past_observation"
+    __table_args__ = (Index("past_observation_age", "erased_at"), {"sqlite_with_rowid": False})
+
+    seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    indicator_id: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    erased_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
 class DeliveryRow(SQLModel, table=True):
     """How far a member was ever given a community's feed: the basis of independence and, later, of recall."""
 
@@ -271,6 +285,7 @@ class SnapshotRow(SQLModel, table=True):
 statement: Final = table(StatementRow)
 indicator: Final = table(IndicatorRow)
 observation: Final = table(ObservationRow)
+past_observation: Final = table(PastObservationRow)
 delivery: Final = table(DeliveryRow)
 view: Final = table(ViewRow)
 quota: Final = table(QuotaRow)

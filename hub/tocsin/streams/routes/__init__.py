@@ -2,10 +2,7 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from tocsin.streams.routes import discovery, managing, polling
+from tocsin.web.routing import together
 
-router: Final = APIRouter()
-for part in (discovery, managing, polling):
-    router.include_router(part.router)
+router: Final = together(polling.router, managing.router, discovery.router)

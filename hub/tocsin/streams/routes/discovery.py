@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from tocsin.streams.routes.shapes import Streams
 from tocsin.streams.rules.asking import METHOD_URIS
+from tocsin.streams.service.context import published_keys
 
 router: Final = APIRouter(tags=["streams"])
 
@@ -43,6 +44,9 @@ def configuration(transmitter: Streams) -> JSONResponse:
 
 @router.get(JWKS_PATH, summary="The keys that events are signed with")
 def jwks(transmitter: Streams) -> JSONResponse:
-    """A JWK Set (RFC 7517 §5). Nothing but Security Event Tokens of streams is signed with these."""
-    keys = [{**key.public.jwk(), "use": "sig"} for key in transmitter.signers.values()]
+    """A JWK Set (RFC 7517 §5). Nothing but Security Event Tokens of streams is signed with these.
+
+    While the hub changes one of them there are two of its kind: look a token's up by its `kid`.
+    """
+    keys = [{**key.jwk(), "use": "sig"} for key in published_keys(transmitter)]
     return JSONResponse({"keys": keys}, headers=_HEADERS)

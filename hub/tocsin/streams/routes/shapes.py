@@ -50,7 +50,7 @@ class StreamStatus(Answer):
 
     stream_id: str
     status: Status
-    reason: Literal["inactivity", "undeliverable"] | None = None
+    reason: Literal["inactivity", "undeliverable", "operator"] | None = None
 
 
 class Events(Answer):

@@ -17,7 +17,7 @@ from tocsin_schemas.policy import DAY
 
 Method = Literal["push", "poll"]
 Alg = Literal["ES256", "RS256"]
-Reason = Literal["receiver", "inactivity", "undeliverable"]
+Reason = Literal["receiver", "inactivity", "undeliverable", "operator"]
 SetError = Literal[
     "invalid_request",
     "invalid_key",
@@ -63,7 +63,7 @@ _JTI: Final = re.compile(r"[0-9a-f]{32}")
 class Wanted(NamedTuple):
     """A stream as its receiver wants it. `target` and `authorization` are for push.
 
-    `keeps` says that the authorization that the hub holds for this target stays.
+    `keeps` says that no other authorization is named: the one that the hub holds stays, if the target does.
     """
 
     method: Method
@@ -114,7 +114,7 @@ def changed(body: Mapping[str, Any], before: Wanted, poll_url: str) -> Wanted:
     method, target, authorization, keeps = before.method, before.target, None, True
     if "delivery" in body:
         method, target, authorization, named = _delivery(body, before, poll_url)
-        keeps = target == before.target and not named
+        keeps = not named
     return Wanted(
         method,
         target,
@@ -210,7 +210,8 @@ def poll(body: Mapping[str, Any]) -> Poll:
     Raises:
         Refused: `request-invalid`.
     """
-    limit = body.get("maxEvents", MAX_EVENTS)
+    # RFC 8936 spells it the one way, and receivers in the field the other.
+    limit = body.get("maxEvents", body.get("max_events", MAX_EVENTS))
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise Refused("request-invalid", "maxEvents", "a whole number, 0 or more")
     immediately = body.get("returnImmediately", False)

@@ -87,6 +87,14 @@ def reaches(word: Word, state: MemberState) -> bool:
     return told == "all" or (told == "no_escalations" and word not in ESCALATIONS)
 
 
+def held_back(word: Word, state: MemberState) -> bool:
+    """Whether an event waits until the member is in another state: under emergency suspension nothing is told.
+
+    What it is told of it afterwards is decided then.
+    """
+    return word not in STREAM_WORDS and EFFECTS[state].webhooks == "none"
+
+
 def sendable(status: Status, *, verified: bool) -> tuple[Word, ...]:
     """What goes out on a stream with this status (SSF 1.0 §8.1.2.1).
 

@@ -18,6 +18,7 @@ from tocsin.egress import Egress
 from tocsin.egress.calls import Calls
 from tocsin.errors import Refused
 from tocsin.keys import HubKeys
+from tocsin.members.service import hub_keys
 from tocsin.signals.service.context import Context
 from tocsin.streams.rules.asking import Alg
 from tocsin.streams.rules.events import STREAM_WORDS, WORDS, Word, lane
@@ -25,35 +26,56 @@ from tocsin.streams.service.pace import Pace
 from tocsin.streams.store import streams as store
 from tocsin.streams.store import waiting
 from tocsin.streams.store.streams import Stream
+from tocsin_schemas.hub_acts import HubPublic
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.rsa import RsaKey
 
-_ID: Final = re.compile(r"st_[0-9a-f]{32}")
+STREAM_ID: Final = re.compile(r"st_[0-9a-f]{32}")
 _NONCE: Final = 12
+HANDED_OVER: Final = 10_000
+"""Events given to delivery in one transaction at most."""
 
 
 class Seal:
     """Keeps secrets of receivers: AES-256-GCM with a key derived from the hub's `delivery` key (HKDF, RFC 5869).
 
-    What is sealed opens for its own stream and use alone.
+    What is sealed opens for its own stream and use alone. It is sealed with the newest key, and opens with the one
+    before too, as long as that is kept.
     """
 
-    def __init__(self, key: SigningKey) -> None:
-        scalar = key.jwk()["d"]
-        private = urlsafe_b64decode(scalar + "=" * (-len(scalar) % 4))
-        self._cipher = AESGCM(HKDF(SHA256(), 32, None, b"tocsin/stream-seal/v1").derive(private))
+    def __init__(self, key: SigningKey, before: SigningKey | None = None) -> None:
+        self._ciphers = [_cipher(one) for one in (key, before) if one is not None]
 
     def close(self, use: str, public_id: str, secret: str) -> bytes:
         """Seal a secret of a stream."""
         nonce = token_bytes(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, secret.encode(), _bound(use, public_id))
+        return nonce + self._ciphers[0].encrypt(nonce, secret.encode(), _bound(use, public_id))
 
     def open(self, use: str, public_id: str, sealed: bytes) -> str | None:
         """The secret; None when it was sealed with another key, or for something else."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(use, public_id)).decode()
-        except InvalidTag:
-            return None
+        found = self._opened(use, public_id, sealed)
+        return None if found is None else found[0]
+
+    def renewed(self, use: str, public_id: str, sealed: bytes) -> bytes | None:
+        """The same sealed with the newest key; None where it is that already, or does not open."""
+        found = self._opened(use, public_id, sealed)
+        return None if found is None or found[1] == 0 else self.close(use, public_id, found[0])
+
+    def _opened(self, use: str, public_id: str, sealed: bytes) -> tuple[str, int] | None:
+        """The secret, and which key opened it: 0 is the newest."""
+        for number, cipher in enumerate(self._ciphers):
+            try:
+                opened = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(use, public_id))
+            except InvalidTag:
+                continue
+            return opened.decode(), number
+        return None
+
+
+def _cipher(key: SigningKey) -> AESGCM:
+    scalar = key.jwk()["d"]
+    private = urlsafe_b64decode(scalar + "=" * (-len(scalar) % 4))
+    return AESGCM(HKDF(SHA256(), 32, None, b"tocsin/stream-seal/v1").derive(private))
 
 
 def _bound(use: str, public_id: str) -> bytes:
@@ -81,7 +103,16 @@ class Transmitter:
 def open_transmitter(context: Context, keys: HubKeys, egress: Egress) -> Transmitter:
     """The transmitter of the hub that has these."""
     signers: Mapping[Alg, SigningKey | RsaKey] = {"ES256": keys.ssf_es, "RS256": keys.ssf_rs}
-    return Transmitter(context.database, context, context.issuer, signers, Seal(keys.delivery), egress.vet)
+    before = None if keys.delivery_before is None else keys.delivery_before.key
+    seal = Seal(keys.delivery, before)
+    return Transmitter(context.database, context, context.issuer, signers, seal, egress.vet)
+
+
+def published_keys(transmitter: Transmitter) -> list[HubPublic]:
+    """What tokens are verified with: the keys in hand, and the others that hold while one is changed."""
+    held = [key.public for key in transmitter.signers.values()]
+    with transmitter.database.snapshot() as uow:
+        return hub_keys.published(uow, ("ssf_es", "ssf_rs"), held)
 
 
 def find(uow: UnitOfWork, org_id: int, stream_id: str) -> Stream:
@@ -90,7 +121,7 @@ def find(uow: UnitOfWork, org_id: int, stream_id: str) -> Stream:
     Raises:
         Refused: `not-found` for one that is nobody's, and just so for somebody else's.
     """
-    found = store.find(uow, stream_id) if _ID.fullmatch(stream_id) else None
+    found = store.find(uow, stream_id) if STREAM_ID.fullmatch(stream_id) else None
     if found is None or found.organisation_id != org_id:
         raise Refused("not-found", "stream_id", "no such stream of yours")
     return found
@@ -101,8 +132,8 @@ def new_id(now: int) -> str:
     return f"st_{now:08x}{token_bytes(12).hex()}"
 
 
-def hand_over(uow: UnitOfWork, streams: Collection[Stream]) -> None:
-    """Give delivery what waits on push streams and goes out now.
+def hand_over(uow: UnitOfWork, streams: Collection[Stream], limit: int = HANDED_OVER) -> int:
+    """Give delivery what waits on push streams and goes out now, at most `limit`; how much. A job gives it the rest.
 
     Delivery's rows are locked before the streams' own wherever both are, so that no two transactions wait for each
     other.
@@ -111,9 +142,11 @@ def hand_over(uow: UnitOfWork, streams: Collection[Stream]) -> None:
     for stream in streams:
         if stream.receiver_id is not None and stream.method == "push":
             groups[stream.sendable][stream.id] = stream.receiver_id
-    items = [
-        delivery.NewItem(receivers[token.stream_id], lane(token.word), token.id, token.id)
-        for words, receivers in groups.items()
-        for token in waiting.unqueued(uow, receivers, words)
-    ]
+    items: list[delivery.NewItem] = []
+    for words, receivers in groups.items():
+        items += [
+            delivery.NewItem(receivers[token.stream_id], lane(token.word), token.id, token.id)
+            for token in waiting.unqueued(uow, receivers, words, limit - len(items))
+        ]
     delivery.requeue(uow, items)
+    return len(items)

@@ -1,107 +1,102 @@
 """From what happened to what each stream tells: every row of the outbox once, in the transaction that takes it.
 
-A member is told of what it may read in its communities, and not of what it said itself. What is decided here is who is
-told; what the token says is made when it is sent (`service.rendering`).
+- A member is told of what it may read in its communities, and not of what it said itself.
+- One that may read nothing is told what corrects the things that it was given while it did, and of nothing else.
+- For one under emergency suspension everything is kept: what it is told of it is decided when that ends.
+- A transaction tells so much and no more, so that others can write in between; a large row is told in parts, and what
+  is urgent overtakes them.
+
+What is decided here is who is told; what the token says is made when it is sent (`service.rendering`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_bytes
-from typing import Final, NamedTuple
+from typing import Final
 
 from tocsin import outbox
-from tocsin.db import Database, UnitOfWork
-from tocsin.members.service import Org
+from tocsin.db import UnitOfWork
 from tocsin.outbox import Event
 from tocsin.signals.service import giving
-from tocsin.signals.service.giving import Given
-from tocsin.streams.rules.events import (
-    BOARD_SUBJECT,
-    BOARD_WORDS,
-    DISABLING,
-    Word,
-    entry_subject,
-    member_subject,
-    reaches,
-    subject_digest,
-)
-from tocsin.streams.service.context import Transmitter, hand_over
+from tocsin.streams.rules.events import held_back, reaches, subject_digest
+from tocsin.streams.service import handing
+from tocsin.streams.service.context import Transmitter
+from tocsin.streams.service.telling import Audience, Tell, part_of
 from tocsin.streams.store import streams as store
 from tocsin.streams.store import waiting
 from tocsin.streams.store.streams import Stream
-from tocsin.streams.store.tables import STANDINGS
 from tocsin.streams.store.waiting import Disabled, New
-from tocsin_schemas import signals
-from tocsin_schemas.envelope import payload_of
 from tocsin_schemas.membership import SCOPES_OF
-from tocsin_schemas.notifications import RELEASED
 
 READER: Final = "streams"
 ROWS: Final = 50
 """Rows of the outbox taken in one transaction."""
-ENTRIES: Final = 1000
-"""Log entries looked at together."""
-_BOARD: Final[Mapping[str, Word]] = {word: word for word in BOARD_WORDS}
-
-
-class _Tell(NamedTuple):
-    """Something to tell, to those of whom nothing of this speaks against it.
-
-    `given` is the statement that the token is made from; `own` says that its author needs not be told. `only` are the
-    members that may be told, or None for all. `keep` is the subject, where no statement will have it.
-    """
-
-    word: Word
-    txn: bytes
-    community_id: int | None = None
-    seq: int | None = None
-    indicator_id: int | None = None
-    subject: str | None = None
-    given: Given | None = None
-    own: bool = False
-    only: frozenset[int] | None = None
-    keep: bool = False
-    standing: str | None = None
-    policy: int | None = None
+TOKENS: Final = 5000
+"""About so many tokens are kept in one transaction at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Listeners:
-    """The streams that are told anything, by member, and what each member may read."""
+    """The streams that are told anything, by member, and what each member may read.
 
-    orgs: Mapping[int, Org]
+    `removing` are the streams that any subject was taken off, `barred` the members that may read nothing any more.
+    """
+
+    audience: Audience
     streams: Mapping[int, Sequence[Stream]]
     grants: Mapping[int, Mapping[int, tuple[bool, bool]]]
     sights: Mapping[int, giving.Sight]
-    wanted: frozenset[Word]
+    removing: frozenset[int]
+    barred: frozenset[int]
+    count: int
 
 
-def due(database: Database) -> bool:
-    """Whether anything happened that streams were not told of."""
-    with database.snapshot() as uow:
-        return outbox.waiting(uow, READER)
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What barred members were given of what is being told: (member, log index), and (member, indicator)."""
+
+    statements: frozenset[tuple[int, int]] = frozenset()
+    indicators: frozenset[tuple[int, int]] = frozenset()
+
+
+def due(transmitter: Transmitter) -> bool:
+    """Whether anything happened that streams were not told of, or is to be given to delivery."""
+    with transmitter.database.snapshot() as uow:
+        return outbox.waiting(uow, READER) or handing.due(transmitter, uow)
 
 
 def fan_out(transmitter: Transmitter) -> int:
-    """Tell every stream what happened since; how many rows of the outbox that were."""
+    """Tell every stream what happened since; how many rows of the outbox that were, and events given to delivery."""
     done = 0
     while True:
         with transmitter.database.transaction() as uow:
             events = outbox.take(uow, READER, ROWS)
-            if events:
-                _tell_all(transmitter, uow, events)
-        done += len(events)
-        if len(events) < ROWS:
-            return done
+            told = _tell_all(transmitter, uow, events) if events else 0
+        done += told
+        if len(events) < ROWS and told == len(events):
+            return done + handing.hand_over_all(transmitter)
+        handing.let_others_write(transmitter)
 
 
-def _tell_all(transmitter: Transmitter, uow: UnitOfWork, events: Sequence[Event]) -> None:
+def _tell_all(transmitter: Transmitter, uow: UnitOfWork, events: Sequence[Event]) -> int:
+    """Tell of these, as far as one transaction goes, and put back the rest; how many were told whole."""
     listeners = _listeners(transmitter, uow)
-    for event in events:
-        for told in _chunks(uow, listeners, event):
-            waiting.add(uow, _kept(uow, listeners, told, event.caused_at))
-    hand_over(uow, [stream for streams in listeners.streams.values() for stream in streams])
+    if not listeners.streams:
+        return len(events)
+    left = TOKENS
+    for place, event in enumerate(events):
+        at = event.at
+        while True:
+            if left <= 0:
+                outbox.put_back(uow, events[place:], at)
+                return place
+            part = part_of(uow, listeners.audience, event, at, max(1, left // listeners.count))
+            waiting.add(uow, _kept(uow, listeners, part.tells, event.caused_at))
+            left -= max(1, len(part.tells)) * listeners.count
+            if (at := part.behind) is None:
+                break
+    return len(events)
 
 
 def _listeners(transmitter: Transmitter, uow: UnitOfWork) -> _Listeners:
@@ -112,142 +107,36 @@ def _listeners(transmitter: Transmitter, uow: UnitOfWork) -> _Listeners:
     for stream in found:
         if "ssf.read" in SCOPES_OF[orgs[stream.organisation_id].member_class]:
             by_org[stream.organisation_id].append(stream)
+    wanted = frozenset(word for streams in by_org.values() for stream in streams for word in stream.events)
     return _Listeners(
-        orgs,
+        Audience(orgs, by_org.keys(), wanted),
         by_org,
         {org_id: members.grants(uow, org_id) for org_id in by_org},
         {org_id: giving.sight(orgs, org_id) for org_id in by_org},
-        frozenset(word for streams in by_org.values() for stream in streams for word in stream.events),
+        frozenset(store.removing(uow)),
+        frozenset(
+            org_id
+            for org_id in by_org
+            if not giving.may_read(orgs[org_id]) and not held_back("signal.recorded", orgs[org_id].state)
+        ),
+        sum(map(len, by_org.values())),
     )
 
 
-def _chunks(uow: UnitOfWork, listeners: _Listeners, event: Event) -> Iterator[list[_Tell]]:
-    """What there is to tell of a happening, a bounded part at a time."""
-    what = event.what
-    if not listeners.streams:
-        return
-    if (word := _BOARD.get(what.type)) is not None:
-        yield list(_of_board(listeners, what, word))
-        return
-    if what.community_id is None or what.first is None or what.last is None:
-        return
-    for first in range(what.first, what.last + 1, ENTRIES):
-        last = min(first + ENTRIES - 1, what.last)
-        if what.type in ("signal.retracted", "signal.expired"):
-            yield list(_of_departed(uow, listeners, event, what.community_id, first, last))
-        elif what.type == "signal.recorded":
-            given = giving.between(uow, what.community_id, first, last)
-            if what.rule == RELEASED:
-                # What the hub withheld so far, and names in an event of its own.
-                named = giving.at(uow, giving.released(uow, first))
-                given = [named[seq] for seq in sorted(named)]
-            yield [told for one in given for told in _of_recorded(listeners, one)]
-        elif what.type in ("indicator.corroborated", "indicator.disputed"):
-            given = giving.between(uow, what.community_id, first, last)
-            yield [told for one in given for told in _of_standing(what, one)]
-
-
-def _of_recorded(listeners: _Listeners, given: Given) -> Iterator[_Tell]:
-    row, txn = given.row, token_bytes(16)
-    if row.kind == "retraction":
-        yield _Tell("signal.retracted", txn, given.community_id, row.seq, given=given, own=True)
-        return
-    disabling = "account-disabled" in listeners.wanted and _disables(given)
-    for indicator_id, indicator in given.indicators:
-        told = _Tell(
-            "signal.recorded",
-            txn,
-            given.community_id,
-            row.seq,
-            indicator_id,
-            str(indicator),
-            given,
-            own=True,
-        )
-        yield told
-        if disabling:
-            yield told._replace(word="account-disabled")
-
-
-def _disables(given: Given) -> bool:
-    """Whether a report says that its author has shut the account."""
-    if not given.indicators or given.indicators[0][1].family != "account":
-        return False
-    report = signals.parse(payload_of(given.row.jws or b"")).report
-    return report is not None and report.account is not None and report.account.action in DISABLING
-
-
-def _of_standing(what: outbox.Happening, given: Given) -> Iterator[_Tell]:
-    word: Word = "indicator.corroborated" if what.type == "indicator.corroborated" else "indicator.disputed"
-    standing = what.status if what.status in STANDINGS else word.removeprefix("indicator.")
-    txn = token_bytes(16)
-    for indicator_id, indicator in given.indicators:
-        yield _Tell(
-            word,
-            txn,
-            given.community_id,
-            given.row.seq,
-            indicator_id,
-            str(indicator),
-            given,
-            standing=standing,
-            policy=what.policy,
-        )
-
-
-def _of_departed(
-    uow: UnitOfWork, listeners: _Listeners, event: Event, community_id: int, first: int, last: int
-) -> Iterator[_Tell]:
-    """What of the statements that are gone has to be told: an account that is free again, an end before its time."""
-    gone = giving.departed(uow, community_id, first, last)
-    freed = waiting.disabled_by(uow, {one.seq for one in gone})
-    waiting.forget_disabled(uow, {one.seq for one in freed})
-    if event.what.type == "signal.retracted":
-        # Who retracts takes its own word back alone: the account stays shut where somebody else has said so.
-        still = waiting.still_disabled(uow, {one.indicator_id for one in freed})
-        for shut in freed:
-            if shut.indicator_id not in still:
-                told = giving.given_before(uow, listeners.streams, community_id, shut.seq, shut.indicator_id)
-                yield _Tell(
-                    "account-enabled",
-                    token_bytes(16),
-                    community_id,
-                    shut.seq,
-                    subject=shut.subject.decode(),
-                    only=frozenset(told),
-                    keep=True,
-                )
-        return
-    for one in gone:
-        if one.expires_at is not None and one.expires_at > event.caused_at:
-            subject = entry_subject(one.seq)
-            yield _Tell("signal.expired", token_bytes(16), community_id, one.seq, subject=subject, keep=True)
-
-
-def _of_board(listeners: _Listeners, what: outbox.Happening, word: Word) -> Iterator[_Tell]:
-    about = None if what.about_id is None else listeners.orgs[what.about_id]
-    yield _Tell(
-        word,
-        token_bytes(16),
-        # In a sandbox the members of a community are told what its operator does.
-        what.community_id,
-        what.first,
-        subject=BOARD_SUBJECT if about is None else member_subject(about.issuer),
-        only=None if what.organisation_id is None else frozenset({what.organisation_id}),
-        keep=True,
-        standing=what.status if what.status in STANDINGS else None,
-    )
-
-
-def _kept(uow: UnitOfWork, listeners: _Listeners, told: Sequence[_Tell], caused_at: int) -> list[New]:
+def _kept(uow: UnitOfWork, listeners: _Listeners, told: Sequence[Tell], caused_at: int) -> list[New]:
     """A token of each for every stream that is to have it."""
     new: list[New] = []
     disabled: list[Disabled] = []
-    digests = {id(one): subject_digest(one.subject) for one in told if one.subject is not None}
+    past = _past(uow, listeners, told)
+    digests: dict[int, bytes] = {}
+    if listeners.removing:
+        digests = {id(one): subject_digest(one.subject) for one in told if one.subject is not None}
     for org_id, streams in listeners.streams.items():
-        mine = [one for one in told if _may_know(listeners, org_id, one)]
+        mine = [one for one in told if _may_know(listeners, past, org_id, one)]
         for stream in streams if mine else ():
-            removed = store.removed_among(uow, stream.id, set(digests.values()))
+            removed = set[bytes]()
+            if stream.id in listeners.removing:
+                removed = store.removed_among(uow, stream.id, set(digests.values()))
             for one in mine:
                 if one.word not in stream.events or digests.get(id(one)) in removed:
                     continue
@@ -258,13 +147,37 @@ def _kept(uow: UnitOfWork, listeners: _Listeners, told: Sequence[_Tell], caused_
     return new
 
 
-def _may_know(listeners: _Listeners, org_id: int, told: _Tell) -> bool:
-    org = listeners.orgs[org_id]
-    if not reaches(told.word, org.state) or (told.only is not None and org_id not in told.only):
+def _past(uow: UnitOfWork, listeners: _Listeners, told: Sequence[Tell]) -> _Past:
+    """What of it members that are barred by now were given before."""
+    orgs, statements, indicators = listeners.audience.orgs, set(), set()
+    for community_id in {one.community_id for one in told} if listeners.barred else ():
+        if community_id is None:
+            continue
+        here = [one for one in told if one.community_id == community_id]
+        targets = {one.target for one in here if one.target is not None}
+        disputed = {
+            one.indicator_id
+            for one in here
+            if one.word == "indicator.disputed" and one.indicator_id is not None
+        }
+        statements |= giving.given_before(uow, orgs, listeners.barred, community_id, targets)
+        indicators |= giving.indicators_given(uow, orgs, listeners.barred, community_id, disputed)
+    return _Past(frozenset(statements), frozenset(indicators))
+
+
+def _may_know(listeners: _Listeners, past: _Past, org_id: int, told: Tell) -> bool:
+    org = listeners.audience.orgs[org_id]
+    if not reaches(told.word, org.state) and not held_back(told.word, org.state):
+        return False
+    if told.only is not None and org_id not in told.only:
         return False
     if told.community_id is None:
         return True
     if not listeners.grants[org_id].get(told.community_id, (False, False))[1]:
+        return False
+    if org_id in listeners.barred:
+        return (org_id, told.target) in past.statements or (org_id, told.indicator_id) in past.indicators
+    if told.gone is not None and not giving.was_shown(told.gone, listeners.audience.orgs, org):
         return False
     if told.given is None:
         return True
@@ -273,7 +186,7 @@ def _may_know(listeners: _Listeners, org_id: int, told: _Tell) -> bool:
     return listeners.sights[org_id].hides(told.given.row) is None
 
 
-def _new(stream: Stream, told: _Tell, caused_at: int) -> New:
+def _new(stream: Stream, told: Tell, caused_at: int) -> New:
     return New(
         stream.id,
         told.word,
@@ -286,10 +199,11 @@ def _new(stream: Stream, told: _Tell, caused_at: int) -> New:
         told.subject.encode() if told.keep and told.subject is not None else None,
         told.standing,
         told.policy,
+        target_seq=told.target,
     )
 
 
-def _disabled(told: _Tell) -> Disabled:
+def _disabled(told: Tell) -> Disabled:
     return Disabled(
         told.seq or 0, told.indicator_id or 0, told.community_id or 0, (told.subject or "").encode()
     )

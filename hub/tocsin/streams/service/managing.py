@@ -17,7 +17,7 @@ from tocsin.errors import Refused
 from tocsin.streams.rules import asking
 from tocsin.streams.rules.asking import Wanted
 from tocsin.streams.rules.events import SUPPORTED, URIS, subject_digest
-from tocsin.streams.service.context import Transmitter, find, hand_over, new_id
+from tocsin.streams.service.context import HANDED_OVER, Transmitter, find, hand_over, new_id
 from tocsin.streams.store import streams as store
 from tocsin.streams.store import waiting
 from tocsin.streams.store.streams import Stream
@@ -88,6 +88,8 @@ def change(transmitter: Transmitter, org_id: int, body: Body, *, whole: bool) ->
         asking.check_supplied(body, _configuration(transmitter, uow, before))
     named = _next(transmitter, before, body, whole=whole)
     vetted = _vetted(transmitter, org_id, named) if "delivery" in body else named
+    if before.method == "poll" and named.method == "push":
+        _unqueue_most(transmitter, before)
     with transmitter.database.transaction() as uow:
         stream = find(uow, org_id, stream_id)
         wanted = _next(transmitter, stream, body, whole=whole)
@@ -127,21 +129,30 @@ def status(transmitter: Transmitter, org_id: int, stream_id: str) -> dict[str, s
 def set_status(transmitter: Transmitter, org_id: int, body: Body) -> dict[str, str]:
     """Enable, pause or disable a stream as its receiver wants it (SSF 1.0 §8.1.2.2); where it stands then.
 
-    Enabling sends everything that was kept, and what delivery had given up.
+    Enabling sends everything that was kept, and what delivery had given up, a part of it at once and the rest soon. To
+    ask for what is so already changes nothing: it costs the hub no more than a look.
 
     Raises:
-        Refused: `not-found`, `request-invalid`.
+        Refused: `not-found`, `request-invalid`; `forbidden` when the operator of the hub has stopped it.
     """
     stream_id, wanted = asking.stream_id(body), asking.status(body)
+    with transmitter.database.snapshot() as uow:
+        stream = find(uow, org_id, stream_id)
+        told = wanted == stream.status and stream.reason in (None, "receiver")
+        same, stale = told and not _failing(uow, stream), _stale(uow, stream)
+    if same:
+        if stale:
+            touch(transmitter, stream)
+        return _standing(stream)
     with transmitter.database.transaction() as uow:
         stream = find(uow, org_id, stream_id)
+        if stream.reason == "operator":
+            raise Refused("forbidden", "stream_id", "the operator of the hub has stopped it: ask them")
         if wanted == "enabled" and stream.receiver_id is not None and stream.method == "push":
             delivery.reopen(uow, stream.receiver_id)
         # What waits is locked before the stream itself, as a poll does it.
         if wanted == "disabled":
             waiting.clear(uow, stream.id)
-        elif wanted == "enabled":
-            waiting.unqueue(uow, stream.id)
         reason = None if wanted == "enabled" else "receiver"
         store.change(uow, stream.id, status=wanted, reason=reason, status_at=uow.now, active_at=uow.now)
         stream = find(uow, org_id, stream_id)
@@ -250,7 +261,7 @@ def _apply(transmitter: Transmitter, uow: UnitOfWork, stream: Stream, wanted: Wa
     receiver = stream.receiver_id
     if moved:
         # Delivery's rows first (`hand_over`). What was queued for the old target is dropped when its turn comes, and
-        # queued again once the new one has answered.
+        # handed over again once the new one has answered (`service.sender`).
         if wanted.method == "push" and receiver is None:
             receiver = delivery.open_receiver(uow, "stream", stream.public_id, stream.organisation_id)
         elif wanted.method == "push" and receiver is not None:
@@ -262,9 +273,26 @@ def _apply(transmitter: Transmitter, uow: UnitOfWork, stream: Stream, wanted: Wa
     if moved:
         # What the old target still answers to a verification says nothing about the new one.
         waiting.drop(uow, stream.id, "verification")
-        waiting.unqueue(uow, stream.id)
+        if stream.method == "poll":
+            _unqueue(uow, stream)
         if wanted.method == "push":
             _verify(uow, find(uow, stream.organisation_id, stream.public_id))
+
+
+def _unqueue_most(transmitter: Transmitter, stream: Stream) -> None:
+    """What delivery was given of a stream before it was polled is to be given again: most of it before the change.
+
+    A part at a time, for there may be much. While a stream is polled nobody hands it over.
+    """
+    done = HANDED_OVER
+    while done == HANDED_OVER:
+        with transmitter.database.transaction() as uow:
+            done = waiting.unqueue_some(uow, stream.id, HANDED_OVER)
+
+
+def _unqueue(uow: UnitOfWork, stream: Stream) -> None:
+    while waiting.unqueue_some(uow, stream.id, HANDED_OVER) == HANDED_OVER:
+        pass
 
 
 def _verify(uow: UnitOfWork, stream: Stream, state: bytes | None = None) -> None:
@@ -316,6 +344,13 @@ def _standing(stream: Stream) -> dict[str, str]:
     if stream.reason is not None and stream.reason != "receiver":
         shown["reason"] = stream.reason
     return shown
+
+
+def _failing(uow: UnitOfWork, stream: Stream) -> bool:
+    """Whether a push stream goes out, and its target does not take it."""
+    if stream.status != "enabled" or stream.method != "push" or stream.receiver_id is None:
+        return False
+    return delivery.standings(uow, [stream.receiver_id])[stream.receiver_id].failures > 0
 
 
 def _stale(uow: UnitOfWork, stream: Stream) -> bool:

@@ -60,9 +60,10 @@ def poll(transmitter: Transmitter, org_id: int, stream_id: str, asked: Poll) -> 
 
 
 def arrived(database: Database, numbers: Collection[int]) -> set[int]:
-    """Those of the streams, by their own ids, on which anything waits."""
+    """Those of the streams, by their own ids, on which anything waits that goes out: on none that is stopped."""
     with database.snapshot() as uow:
-        return waiting.pending(uow, numbers)
+        streams = store.among(uow, numbers).values()
+        return waiting.pending(uow, [stream.id for stream in streams if stream.status == "enabled"])
 
 
 def _take_off(uow: UnitOfWork, stream: Stream, asked: Poll) -> None:

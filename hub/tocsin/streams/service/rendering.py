@@ -2,7 +2,8 @@
 
 Everything is asked again then: whether the member may still be told, whether the statement still stands and may be
 shown to it. What is shown is remembered as given to the member, in the same transaction. Names and counts of authors
-are not told; a signal itself, which names its author, is carried only to members of a class that may read signals.
+are not told; a signal itself, which names its author, is carried only to members of a class that may read signals. A
+member that may read nothing any more is told of what it was given before, and no more of it than that it changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,13 +81,13 @@ def _one(scene: _Scene, stream: Stream, token: Waiting, shown: list[tuple[int, i
         return None
     elif token.word in BOARD_WORDS:
         subject, said = _kept(token), {"seq": token.seq, "state": token.standing}
-    elif token.community_id is None or not _reads(scene, org, token.community_id):
+    elif token.community_id is None or not _may_be_told(scene, org, token, token.community_id):
         return None
     elif token.word in ("account-enabled", "signal.expired"):
         subject, said = _kept(token), {"community": scene.slugs[token.community_id], "seq": token.seq}
     else:
         subject, said = _about_statement(scene, org, token)
-        if subject is not None and token.indicator_id is not None:
+        if subject is not None and token.indicator_id is not None and giving.may_read(org):
             shown.append((org.id, token.indicator_id))
     if subject is None:
         return None
@@ -112,7 +113,8 @@ def _about_statement(scene: _Scene, org: Org, token: Waiting) -> tuple[str | Non
         subject = None if signal.target is None else statement_subject(signal.target)
     else:
         subject = next((str(one) for number, one in given.indicators if number == token.indicator_id), None)
-        said |= {"statement": sha256(payload).hexdigest(), "expires_at": row.expires_at}
+        if giving.may_read(org):
+            said |= {"statement": sha256(payload).hexdigest(), "expires_at": row.expires_at}
     if token.standing is not None:
         said |= {"status": token.standing, "policy": token.policy}
         return subject, said
@@ -122,9 +124,23 @@ def _about_statement(scene: _Scene, org: Org, token: Waiting) -> tuple[str | Non
             account = signal.report.account
             said |= {"conduct": account.conduct, "relevance": account.relevance, "action": account.action}
     said["kind"] = row.kind
-    if "signals:read" in SCOPES_OF[org.member_class]:
+    if "signals:read" in SCOPES_OF[org.member_class] and giving.may_read(org):
         said["jws"] = (row.jws or b"").decode()
     return subject, said
+
+
+def _may_be_told(scene: _Scene, org: Org, token: Waiting, community_id: int) -> bool:
+    """Whether a member reads in a community now; or, where it reads nothing any more, was given what is corrected."""
+    if not _reads(scene, org, community_id):
+        return False
+    if giving.may_read(org):
+        return True
+    uow, orgs = scene.uow, scene.orgs
+    if token.word == "indicator.disputed" and token.indicator_id is not None:
+        return bool(giving.indicators_given(uow, orgs, [org.id], community_id, [token.indicator_id]))
+    return token.target_seq is not None and bool(
+        giving.given_before(uow, orgs, [org.id], community_id, [token.target_seq])
+    )
 
 
 def _kept(token: Waiting) -> str | None:

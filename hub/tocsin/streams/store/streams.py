@@ -72,6 +72,19 @@ def told(uow: UnitOfWork) -> list[Stream]:
     return _all(uow, select(*_COLUMNS).where(stream.c.status != "disabled").order_by(stream.c.id))
 
 
+def pushing(uow: UnitOfWork) -> list[Stream]:
+    """The streams on which everything goes out by push."""
+    c = stream.c
+    chosen = select(*_COLUMNS).where(c.method == "push", c.status == "enabled", c.verified_at.is_not(None))
+    return _all(uow, chosen.order_by(c.id))
+
+
+def removing(uow: UnitOfWork) -> set[int]:
+    """The streams that any subject was taken off."""
+    some = select(removed.c.stream_id).where(removed.c.stream_id == stream.c.id).exists()
+    return set(uow.conn.execute(select(stream.c.id).where(some)).scalars())
+
+
 def by_receiver(uow: UnitOfWork, receiver_ids: Collection[int]) -> list[Stream]:
     """The streams with these receivers."""
     return _all(uow, select(*_COLUMNS).where(uow.among(stream.c.receiver_id, receiver_ids)))
@@ -82,6 +95,13 @@ def idle(uow: UnitOfWork, before: int) -> list[Stream]:
     c = stream.c
     chosen = select(*_COLUMNS).where(c.method == "poll", c.status == "enabled", c.active_at < before)
     return _all(uow, chosen.order_by(c.id))
+
+
+def sealed(uow: UnitOfWork, behind: int, limit: int) -> list[Stream]:
+    """At most `limit` streams with a credential, those after an id."""
+    c = stream.c
+    chosen = select(*_COLUMNS).where(c.credential.is_not(None), c.id > behind)
+    return _all(uow, chosen.order_by(c.id).limit(limit).with_for_update())
 
 
 def add(uow: UnitOfWork, public_id: str, organisation_id: int, values: Mapping[str, Any]) -> int:

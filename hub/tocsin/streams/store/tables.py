@@ -91,7 +91,8 @@ class RemovedRow(SQLModel, table=True):
 class WaitingRow(SQLModel, table=True):
     """A token that waits for the receiver of a stream. `queued` says that delivery has been given it.
 
-    About a statement: `seq` is its log index, `indicator_id` the one of its indicators that it is about. `subject` is
+    About a statement: `seq` is its log index, `indicator_id` the one of its indicators that it is about, `target_seq`
+    the log index of what a retraction has withdrawn. `subject` is
     kept for what has no other place to be read from: a statement or an account that is gone, a member, the board. Of a
     verification `state` is what it carries back, sealed.
     """
@@ -126,6 +127,7 @@ class WaitingRow(SQLModel, table=True):
     seq: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     indicator_id: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     subject: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    target_seq: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     standing: str | None = Field(sa_column=Column(String(24), nullable=True))
     policy: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
     status: str | None = Field(sa_column=Column(String(8), nullable=True))

@@ -28,6 +28,7 @@ class New(NamedTuple):
     status: Status | None = None
     reason: Reason | None = None
     state: bytes | None = None
+    target_seq: int | None = None
 
 
 class Waiting(NamedTuple):
@@ -48,6 +49,7 @@ class Waiting(NamedTuple):
     status: Status | None
     reason: Reason | None
     state: bytes | None
+    target_seq: int | None
     created_at: int
 
 
@@ -90,24 +92,43 @@ def at(uow: UnitOfWork, ids: Collection[int]) -> dict[int, Waiting]:
     return {row.id: Waiting._make(row) for row in rows}
 
 
-def unqueued(uow: UnitOfWork, stream_ids: Collection[int], words: Collection[Word]) -> list[Queueable]:
-    """What of these words delivery was not given yet, in order; it counts as given from now on."""
+def unqueued(
+    uow: UnitOfWork, stream_ids: Collection[int], words: Collection[Word], limit: int
+) -> list[Queueable]:
+    """What of these words delivery was not given yet, in order, at most `limit`; it counts as given from now on."""
     c = waiting.c
-    if not stream_ids:
+    if not stream_ids or limit <= 0:
         return []
     chosen = select(c.id, c.stream_id, c.word).where(uow.among(c.stream_id, stream_ids), ~c.queued)
     if len(words) < len(WORDS):
         chosen = chosen.where(c.word.in_(words))
-    found = [Queueable._make(row) for row in uow.conn.execute(chosen.order_by(c.id))]
+    found = [Queueable._make(row) for row in uow.conn.execute(chosen.order_by(c.id).limit(limit))]
     if found:
         mark = waiting.update().where(uow.among(c.id, [one.id for one in found]))
         uow.conn.execute(mark.values(queued=True))
     return found
 
 
-def unqueue(uow: UnitOfWork, stream_id: int) -> None:
-    """Everything that waits on a stream is to be given to delivery again."""
-    uow.conn.execute(waiting.update().where(waiting.c.stream_id == stream_id).values(queued=False))
+def anything_unqueued(uow: UnitOfWork, stream_ids: Collection[int]) -> bool:
+    """Whether anything waits on these streams that delivery was not given."""
+    c = waiting.c
+    waits = select(c.id).where(uow.among(c.stream_id, stream_ids), ~c.queued).limit(1)
+    return bool(stream_ids) and uow.conn.execute(waits).first() is not None
+
+
+def unqueue(uow: UnitOfWork, ids: Collection[int]) -> None:
+    """Those of these tokens that still wait are to be given to delivery again."""
+    if ids:
+        uow.conn.execute(waiting.update().where(uow.among(waiting.c.id, ids)).values(queued=False))
+
+
+def unqueue_some(uow: UnitOfWork, stream_id: int, limit: int) -> int:
+    """What waits on a stream is to be given to delivery again, at most `limit`; how much."""
+    c = waiting.c
+    given = select(c.id).where(c.stream_id == stream_id, c.queued).order_by(c.id).limit(limit)
+    ids = uow.conn.execute(given).scalars().all()
+    unqueue(uow, ids)
+    return len(ids)
 
 
 def done(uow: UnitOfWork, ids: Collection[int]) -> None:
@@ -153,6 +174,26 @@ def backlogs(uow: UnitOfWork, stream_ids: Collection[int]) -> dict[int, Backlog]
     )
     found = {row[0]: Backlog(row[1], row[2]) for row in uow.conn.execute(chosen.group_by(c.stream_id))}
     return {stream_id: found.get(stream_id, Backlog(0, None)) for stream_id in stream_ids}
+
+
+class Sealed(NamedTuple):
+    """What a verification that waits on a stream carries back, sealed."""
+
+    id: int
+    stream_id: int
+    state: bytes
+
+
+def sealed(uow: UnitOfWork, behind: int, limit: int) -> list[Sealed]:
+    """At most `limit` of those there are, in order, those behind an id."""
+    c = waiting.c
+    chosen = select(c.id, c.stream_id, c.state).where(c.state.is_not(None), c.id > behind)
+    return [Sealed._make(row) for row in uow.conn.execute(chosen.order_by(c.id).limit(limit))]
+
+
+def set_state(uow: UnitOfWork, token_id: int, state: bytes) -> None:
+    """The same, sealed anew."""
+    uow.conn.execute(waiting.update().where(waiting.c.id == token_id).values(state=state))
 
 
 def delete_before(uow: UnitOfWork, instant: int, limit: int) -> int:

@@ -2,13 +2,10 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
+from tocsin.web.routing import together
 from tocsin.webhooks.pages import endpoint, endpoints, messages, settings
 from tocsin.webhooks.pages.place import notices
 
 __all__ = ["notices", "router"]
 
-router: Final = APIRouter()
-for module in (endpoints, endpoint, messages, settings):
-    router.include_router(module.router)
+router: Final = together(endpoints.router, endpoint.router, messages.router, settings.router)

@@ -50,9 +50,15 @@ def managing(request: Request, who: Person) -> Place:
 
 
 def notices(request: Request, who: Person) -> Iterator[Notice]:
-    """That the hub has stopped sending to endpoints of theirs."""
+    """That the hub has stopped sending to endpoints of theirs, or that the secret of one ends."""
+    webhooks: Webhooks = request.app.state.webhooks
     for org in actors.orgs(request, sorted(who.organisations)):
-        for one in endpoints.disabled(request.app.state.webhooks, org.id):
-            why = words.REASONS[one.reason or "operator"]
-            said = f"The hub has stopped sending to an endpoint of {org.issuer}. {why}"
-            yield Notice(said, "See what to do", f"/console/endpoints/{one.public_id}")
+        for one in endpoints.warnings(webhooks, org.id):
+            place = f"/console/endpoints/{one.public_id}"
+            if one.disabled:
+                why = words.REASONS[one.reason or "operator"]
+                said = f"The hub has stopped sending to an endpoint of {org.issuer}. {why}"
+                yield Notice(said, "See what to do", place)
+            elif one.rotate_by is not None and webhooks.database.clock() < one.rotate_by:
+                said = f"The hub changes a key: the secret of an endpoint of {org.issuer} ends soon."
+                yield Notice(said, "See what to do", f"{place}#rotate-by")

@@ -25,7 +25,9 @@ EVENTS: Final[Mapping[str, Titled]] = {
     "incident.declared": Titled("Incident declared", "Something threatens the hub or its members."),
     "incident.closed": Titled("Incident closed", "It is over."),
     "member.state_changed": Titled("Member's state changed", "Somebody came, left, or was stopped."),
-    "key.rotating": Titled("Key changes", "A member has added a key to sign with."),
+    "key.rotating": Titled(
+        "Key changes", "A member has added a key to sign with, or the hub changes its own."
+    ),
     "key.revoked": Titled("Key revoked", "Believe nothing more that is signed with it."),
     "appeal.opened": Titled("Appeal opened", "A member asks for a decision to be heard again."),
     "appeal.decided": Titled("Appeal decided", "The independent panel has decided."),
@@ -56,7 +58,6 @@ STATES: Final[Mapping[str, Titled]] = {
 REASONS: Final[Mapping[str, str]] = {
     "gone": "It answered with status 410, which says that it is gone for good.",
     "failing": "For five days nothing but failures came back.",
-    "owner": "Somebody of your organisation disabled it.",
     "operator": "The operator of this hub disabled it.",
 }
 """Why the hub has stopped."""

@@ -38,7 +38,7 @@ def listed(webhooks: Service, actor: Manager) -> list[EndpointView]:
     openapi_extra=bodies(NewEndpoint),
 )
 def create(webhooks: Service, actor: Manager, content: JsonBody, response: Response) -> EndpointRevealed:
-    """Its secret and its public key are shown this once. Nothing is sent to it before it has been activated."""
+    """Its secret is shown this once. Nothing is sent to it before it has been activated."""
     once(response)
     made = endpoints.create(webhooks, actor.org_id, parsed(NewEndpoint, content.content))
     response.headers["Location"] = f"{router.prefix}/{made.endpoint.public_id}"
@@ -77,7 +77,11 @@ def remove(webhooks: Service, actor: Manager, endpoint: EndpointId) -> None:
     "/{endpoint}/activation",
     summary="Have an endpoint answer its challenge",
     response_model_exclude_none=True,
-    responses={**REFUSED, **CALLED, **problems.documented("endpoint-unverified", "conflict")},
+    responses={
+        **REFUSED,
+        **CALLED,
+        **problems.documented("endpoint-unverified", "endpoint-inactive", "conflict"),
+    },
 )
 def activate(webhooks: Service, actor: Manager, endpoint: EndpointId) -> EndpointView:
     """Sends a signed `endpoint.verification`; the endpoint answers 2xx with `data.challenge` within 10 s.
@@ -100,6 +104,6 @@ def rotate(
     response: Response,
     again: Annotated[bool, Query(description="Also within a day of the last rotation.")] = False,
 ) -> EndpointRevealed:
-    """New ones, shown this once. Those before sign too for 24 hours: every request verifies with either."""
+    """The new secret is shown this once. Those before sign too for 24 hours: every request verifies with either."""
     once(response)
     return shapes.revealed(endpoints.rotate(webhooks, actor.org_id, endpoint, again=again))

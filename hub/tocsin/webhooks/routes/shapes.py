@@ -23,6 +23,8 @@ def view(endpoint: Endpoint) -> EndpointView:
         activated_at=_at(endpoint.activated_at),
         disabled_at=_at(endpoint.disabled_at),
         overlap_until=_at(endpoint.overlap_until),
+        public_keys=endpoint.public_keys,
+        rotate_by=_at(endpoint.rotate_by),
         backlog=standing.backlog,
         held=standing.held,
         failures=standing.failures,

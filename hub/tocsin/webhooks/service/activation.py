@@ -12,7 +12,7 @@ from tocsin.egress import Answer, Outbound, Unanswered
 from tocsin.errors import Refused
 from tocsin.webhooks import rules
 from tocsin.webhooks.service.context import Webhooks
-from tocsin.webhooks.service.endpoints import found, paced, show, taken
+from tocsin.webhooks.service.endpoints import found, paced, release, shown, taken
 from tocsin.webhooks.service.records import Endpoint
 from tocsin.webhooks.store import endpoints as store
 from tocsin_schemas.ledger import rfc3339
@@ -27,15 +27,18 @@ def activate(webhooks: Webhooks, org_id: int, public_id: str) -> Endpoint:
     for (`replay.replay`). One that is active already is sent to at once again, whatever had failed.
 
     Raises:
-        Refused: `not-found`, `rate-limited`; `unavailable` when too many calls are under way; `endpoint-unverified`
-            with what came instead; `conflict` when the endpoint was changed meanwhile.
+        Refused: `not-found`, `rate-limited`; `endpoint-inactive` when the operator has stopped it; `unavailable` when
+            too many calls are under way; `endpoint-unverified` with what came instead; `conflict` when the endpoint was
+            changed meanwhile.
     """
     with webhooks.database.snapshot() as uow:
         asked, at = found(uow, org_id, public_id), uow.now
+        rules.check_allowed(asked.reason)
+        keys = webhooks.secrets.keys(uow)
     paced(webhooks, org_id)
     challenge = secrets.token_urlsafe(rules.CHALLENGE_BYTES)
     body = rules.verification(f"endpoint:{public_id}", challenge, rfc3339(at))
-    headers = webhooks.secrets.signer(asked, at).headers(f"msg_{secrets.token_hex(16)}", at, body)
+    headers = webhooks.secrets.signer(asked, at, keys).headers(f"msg_{secrets.token_hex(16)}", at, body)
     answer = _call(
         webhooks,
         org_id,
@@ -53,12 +56,12 @@ def activate(webhooks: Webhooks, org_id: int, public_id: str) -> Endpoint:
         raise Refused("endpoint-unverified", "", why)
     with webhooks.database.transaction() as uow:
         now = taken(uow, org_id, public_id)
+        rules.check_allowed(now.reason)
         if now.url != asked.url:
             raise Refused("conflict", "url", "it was changed while the challenge was under way")
         if now.state != "paused":
             # One that is active has shown that it can be sent to: what failed before is forgotten.
-            release = now.state == "pending" and now.reason is None
-            delivery.reopen(uow, now.receiver_id, release=release)
+            delivery.reopen(uow, now.receiver_id)
             store.set_endpoint(
                 uow,
                 now.id,
@@ -69,7 +72,9 @@ def activate(webhooks: Webhooks, org_id: int, public_id: str) -> Endpoint:
                     "activated_at": uow.now if now.activated_at is None else now.activated_at,
                 },
             )
-        return show(uow, found(uow, org_id, public_id))
+    if now.state == "pending" and now.reason is None:
+        release(webhooks, org_id, public_id)
+    return shown(webhooks, org_id, public_id)
 
 
 def _call(webhooks: Webhooks, org_id: int, request: Outbound) -> Answer:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from tocsin.db import Database
 from tocsin.egress import Egress
 from tocsin.egress.calls import Calls
+from tocsin.keys import HubKeys
 from tocsin.members.service import Members
 from tocsin.webhooks.service.secrets import Secrets
-from tocsin_schemas.jwk import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Webhooks:
     calls: Calls = field(default_factory=Calls)
 
 
-def open_webhooks(database: Database, members: Members, egress: Egress, key: SigningKey) -> Webhooks:
-    """Endpoints of one hub; `key` is its delivery key."""
-    return Webhooks(database, members, egress, Secrets(key))
+def open_webhooks(database: Database, members: Members, egress: Egress, keys: HubKeys) -> Webhooks:
+    """Endpoints of the hub that has these keys."""
+    before = None if keys.delivery_before is None else keys.delivery_before.key
+    return Webhooks(database, members, egress, Secrets(keys.delivery, before))

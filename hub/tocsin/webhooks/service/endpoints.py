@@ -12,7 +12,7 @@ from tocsin.delivery import service as delivery
 from tocsin.errors import Refused
 from tocsin.webhooks import rules
 from tocsin.webhooks.service.context import Webhooks
-from tocsin.webhooks.service.records import Endpoint, Revealed, read
+from tocsin.webhooks.service.records import Endpoint, Revealed, Warned, read
 from tocsin.webhooks.store import endpoints as store
 from tocsin.webhooks.store import probes
 from tocsin.webhooks.store.endpoints import Stored
@@ -24,7 +24,7 @@ def create(webhooks: Webhooks, org_id: int, wanted: NewEndpoint) -> Revealed:
 
     Raises:
         Refused: `rate-limited`, `egress-refused`, `endpoint-limit`; `request-invalid` for a filter that is not for this
-            member.
+            member; `unavailable` while a change of the hub's key is not complete here.
     """
     url = vetted(webhooks, org_id, wanted.url)
     with webhooks.database.transaction() as uow:
@@ -53,7 +53,7 @@ def create(webhooks: Webhooks, org_id: int, wanted: NewEndpoint) -> Revealed:
 def listed(webhooks: Webhooks, org_id: int) -> list[Endpoint]:
     """The endpoints of a member, the oldest first."""
     with webhooks.database.snapshot() as uow:
-        return read(uow, store.endpoints(uow, org_id))
+        return read(webhooks.secrets, uow, store.endpoints(uow, org_id))
 
 
 def shown(webhooks: Webhooks, org_id: int, public_id: str) -> Endpoint:
@@ -63,30 +63,46 @@ def shown(webhooks: Webhooks, org_id: int, public_id: str) -> Endpoint:
         Refused: `not-found`.
     """
     with webhooks.database.snapshot() as uow:
-        return show(uow, found(uow, org_id, public_id))
+        return show(webhooks, uow, found(uow, org_id, public_id))
 
 
-def disabled(webhooks: Webhooks, org_id: int) -> list[Endpoint]:
-    """The endpoints of a member that the hub has stopped sending to: it is told of them wherever it looks."""
+def warnings(webhooks: Webhooks, org_id: int) -> list[Warned]:
+    """What a member is to be told of its endpoints wherever it looks; nothing here is counted."""
     with webhooks.database.snapshot() as uow:
-        return read(uow, [one for one in store.endpoints(uow, org_id) if one.state == "disabled"])
+        lives = webhooks.secrets.lives(uow)
+        stored = store.endpoints(uow, org_id)
+    found = [
+        Warned(
+            one.public_id,
+            one.state == "disabled",
+            one.reason,
+            rules.rotate_by(one.rotated_at or one.created_at, lives),
+        )
+        for one in stored
+    ]
+    return [one for one in found if one.disabled or one.rotate_by is not None]
 
 
 def stopped(webhooks: Webhooks, org_id: int) -> list[str]:
-    """The public ids of the same."""
-    return [one.public_id for one in disabled(webhooks, org_id)]
+    """The public ids of the endpoints of a member that the hub has stopped sending to."""
+    with webhooks.database.snapshot() as uow:
+        return store.disabled(uow, org_id)
 
 
 def change(webhooks: Webhooks, org_id: int, public_id: str, wanted: EndpointChange) -> Endpoint:
     """Change an endpoint. At another URL it has to answer a challenge first; what it misses meanwhile is kept.
+
+    Another state is counted like a look-up: what waits is moved from one state to another with it.
 
     Raises:
         Refused: `not-found`, `endpoint-inactive`, else as `create`.
     """
     given = wanted.model_dump(exclude_none=True, exclude={"url", "state"})
     with webhooks.database.snapshot() as uow:
-        found(uow, org_id, public_id)
+        standing = found(uow, org_id, public_id).state
     url = None if wanted.url is None else vetted(webhooks, org_id, wanted.url)
+    if url is None and wanted.state not in {None, standing}:
+        paced(webhooks, org_id)
     with webhooks.database.transaction() as uow:
         before = taken(uow, org_id, public_id)
         moved = url is not None and url != before.url
@@ -99,19 +115,36 @@ def change(webhooks: Webhooks, org_id: int, public_id: str, wanted: EndpointChan
         if move is not None:
             values |= {"state": move.state, "disabled_at": None}
             if move.release:
-                delivery.reopen(uow, before.receiver_id, release=True)
+                delivery.reopen(uow, before.receiver_id)
             else:
                 delivery.close(uow, before.receiver_id, keep=move.keep)
         if values:
             store.set_endpoint(uow, before.id, values)
-        return show(uow, found(uow, org_id, public_id))
+    if move is not None and move.release:
+        release(webhooks, org_id, public_id)
+    return shown(webhooks, org_id, public_id)
+
+
+def release(webhooks: Webhooks, org_id: int, public_id: str) -> None:
+    """Queue anew what was kept back for an endpoint, in parts, each a transaction.
+
+    What a crash leaves stays kept back, until the owner asks for it (`replay.replay`).
+
+    Raises:
+        Refused: `not-found`.
+    """
+    more: int | None = 0
+    while more is not None:
+        with webhooks.database.transaction() as uow:
+            stored = taken(uow, org_id, public_id)
+            more = delivery.release(uow, stored.receiver_id)[1] if stored.state == "active" else None
 
 
 def rotate(webhooks: Webhooks, org_id: int, public_id: str, *, again: bool = False) -> Revealed:
     """Give an endpoint new secrets; those before sign too for a day. `again`: also within that day.
 
     Raises:
-        Refused: `not-found`, `endpoint-rotating`.
+        Refused: `not-found`, `endpoint-rotating`; `unavailable` as `create`.
     """
     with webhooks.database.transaction() as uow:
         before = taken(uow, org_id, public_id)
@@ -183,15 +216,16 @@ def vetted(webhooks: Webhooks, org_id: int, url: str) -> str:
     return checked
 
 
-def show(uow: UnitOfWork, stored: Stored) -> Endpoint:
+def show(webhooks: Webhooks, uow: UnitOfWork, stored: Stored) -> Endpoint:
     """An endpoint with how sending to it goes."""
-    (one,) = read(uow, [stored])
+    (one,) = read(webhooks.secrets, uow, [stored])
     return one
 
 
 def _revealed(webhooks: Webhooks, uow: UnitOfWork, stored: Stored) -> Revealed:
+    webhooks.secrets.demand_newest(uow)
     made = webhooks.secrets.shown(stored.public_id, stored.generation)
-    return Revealed(show(uow, stored), made.secret, made.public_key)
+    return Revealed(show(webhooks, uow, stored), made.secret, made.public_key)
 
 
 def _checked(webhooks: Webhooks, uow: UnitOfWork, org_id: int, given: dict[str, Any]) -> dict[str, Any]:

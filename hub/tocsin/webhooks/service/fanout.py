@@ -7,7 +7,8 @@
    endpoint first became active is for it.
 4. Each match is numbered, one number after another for each endpoint and subject, and queued.
 
-An endpoint that rests or has failed is numbered and queued for like any other: the engine keeps what is for it.
+An endpoint that rests or has failed is numbered and queued for like any other: the engine keeps what is for it. For a
+suspended member what it is not told is numbered all the same, so that it notices when it is back.
 """
 
 import json
@@ -25,6 +26,7 @@ from tocsin.outbox import Event, Happening
 from tocsin.webhooks import rules
 from tocsin.webhooks.rules import Audience
 from tocsin.webhooks.service.context import Webhooks
+from tocsin.webhooks.service.past import corrections
 from tocsin.webhooks.service.readers import notice, readers, wanted
 from tocsin.webhooks.store import messages as store
 from tocsin.webhooks.store.messages import Draft, Listening
@@ -66,7 +68,7 @@ def fan_out(webhooks: Webhooks) -> int:
         with webhooks.database.transaction() as uow:
             limit = max(1, min(MOST_EVENTS, MOST_ITEMS // max(1, store.count_listening(uow))))
             # 1. What happened. Who listens is asked behind it: whoever was there when it happened is there now.
-            events = outbox.take(uow, "webhooks", limit, urgent_first=True)
+            events = outbox.take(uow, "webhooks", limit)
             if events:
                 _hand_out(webhooks, uow, events)
         done += len(events)
@@ -102,26 +104,38 @@ def _hand_out(webhooks: Webhooks, uow: UnitOfWork, events: Sequence[Event]) -> N
     communities = webhooks.members.communities(uow)
     slugs = {community.id: slug for slug, community in communities.items()}
     # 2. Messages.
-    drafts = [draft for event in events for draft in _drafts(uow, event, slugs, webhooks.members.hub)]
+    orgs, behind = webhooks.members.orgs(uow), readers(webhooks.members, uow)
+    drafts = [
+        draft
+        for event in events
+        for draft in (
+            *_drafts(uow, event, slugs, webhooks.members.hub),
+            *(
+                _about(uow, own, "any", own.what.count, frozenset(), slugs, webhooks.members.hub)
+                for _, own in corrections(uow, orgs, behind, event)
+            ),
+        )
+    ]
     ids = store.add(uow, drafts)
     # 3. Whom they are for.
     matched = list(_matches(webhooks, uow, drafts, communities))
     # 4. Numbers, then queues: whoever takes both locks takes them in this order.
-    counts = Counter((one.id, drafts[at].subject) for at, one in matched)
+    counts = Counter((one.id, drafts[at].subject) for at, one, _ in matched)
     newest = store.count_subjects(uow, [(*about, more) for about, more in counts.items()]) if counts else {}
     following = {about: newest[about] - more for about, more in counts.items()}
     items = []
-    for at, one in matched:
+    for at, one, told in matched:
         following[one.id, drafts[at].subject] += 1
         seq = following[one.id, drafts[at].subject]
-        items.append(NewItem(one.receiver_id, LANES[drafts[at].severity], ids[at], seq))
+        if told:
+            items.append(NewItem(one.receiver_id, LANES[drafts[at].severity], ids[at], seq))
     delivery.enqueue(uow, items)
 
 
 def _matches(
     webhooks: Webhooks, uow: UnitOfWork, drafts: Sequence[Draft], communities: Mapping[str, Community]
-) -> Iterator[tuple[int, Listening]]:
-    """(place of the draft, endpoint) for each endpoint that a draft is for, draft by draft."""
+) -> Iterator[tuple[int, Listening, bool]]:
+    """(place of the draft, endpoint, whether it is told) for each endpoint that a draft counts for, draft by draft."""
     behind = readers(webhooks.members, uow)
     endpoints = [(one, behind[one.organisation_id], wanted(one, communities)) for one in store.listening(uow)]
     for at, draft in enumerate(drafts):
@@ -129,8 +143,9 @@ def _matches(
         for one, reader, asked in endpoints:
             if draft.caused_at < one.activated_at or draft.subject == f"endpoint:{one.public_id}":
                 continue
-            if rules.addressed(reader, asked, said):
-                yield at, one
+            told = rules.addressed(reader, asked, said)
+            if told or rules.missed(reader, asked, said):
+                yield at, one, told
 
 
 def _drafts(uow: UnitOfWork, event: Event, slugs: Mapping[int, str], hub: str) -> Iterator[Draft]:
@@ -175,7 +190,9 @@ def _about(
         "labels": sorted(labels) or None,
         "link": _link(what, slug, hub),
     }
-    scope = _Scope(what.organisation_id, what.community_id, audience, what.first, what.last, labels)
+    # Filters are asked for all the labels, whatever is told of them.
+    asked = what.labels if what.organisation_id is not None else labels
+    scope = _Scope(what.organisation_id, what.community_id, audience, what.first, what.last, asked)
     return _draft(uow, what.type, data, event.caused_at, scope)
 
 

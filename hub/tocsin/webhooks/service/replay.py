@@ -39,11 +39,12 @@ def replay(webhooks: Webhooks, org_id: int, public_id: str, wanted: Replay) -> R
     with webhooks.database.transaction() as uow:
         stored = _active(uow, taken(uow, org_id, public_id))
         if wanted.since_disabled:
-            return Replayed(delivery.reopen(uow, stored.receiver_id, release=True), None)
-        first, last = _range(uow, stored.receiver_id, wanted)
-        queued, following = delivery.requeue_between(
-            uow, stored.receiver_id, first, last, rules.MOST_REPLAYED
-        )
+            queued, following = delivery.release(uow, stored.receiver_id, rules.MOST_REPLAYED)
+        else:
+            first, last = _range(uow, stored.receiver_id, wanted)
+            queued, following = delivery.requeue_between(
+                uow, stored.receiver_id, first, last, rules.MOST_REPLAYED
+            )
         after = store.told(uow, () if following is None else (following,))
         return Replayed(queued, next((one.public_id for one in after.values()), None))
 

@@ -7,24 +7,21 @@
 """
 
 import json
-from collections.abc import Sequence
-from functools import partial
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple
 
-from tocsin import outbox
 from tocsin.db import UnitOfWork
-from tocsin.delivery import service as delivery
 from tocsin.delivery.service import Claim, End, Making
 from tocsin.egress import Outbound
-from tocsin.outbox import Happening
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.enclose import Wanted, enclose
+from tocsin.signing import Call
 from tocsin.webhooks import rules
 from tocsin.webhooks.service.readers import notice, readers
 from tocsin.webhooks.service.secrets import Secrets
+from tocsin.webhooks.service.stopping import disable
 from tocsin.webhooks.store import messages as store
 from tocsin.webhooks.store.messages import Listening, Message
-from tocsin_schemas.endpoints import DisabledReason
 from tocsin_schemas.notifications import numbered
 from tocsin_schemas.webhooks import MAX_BODY_BYTES, Signer
 
@@ -34,6 +31,21 @@ ANSWER_BYTES: Final = 4096
 GONE: Final = 410
 NUMBER_BYTES: Final = 64
 """Room for the number, and for the name of the list of records."""
+
+
+class _Making(NamedTuple):
+    """What makes one request (`tocsin.delivery.service.Making`)."""
+
+    signer: Signer
+    target: str
+    message_id: str
+    body: bytes
+
+    def call(self, now: int) -> Call:
+        return Signer.headers, (self.signer, self.message_id, now, self.body)
+
+    def request(self, signed: Mapping[str, str]) -> Outbound:
+        return Outbound("POST", self.target, ANSWER_BYTES, self.body, MEDIA_TYPE, headers=signed, cut=True)
 
 
 class WebhookSender:
@@ -53,14 +65,19 @@ class WebhookSender:
         }
         messages = store.messages(uow, {claim.message_id for claim in claims})
         behind = readers(self._context.members, uow)
+        notices = {message_id: notice(message) for message_id, message in messages.items()}
+        # A member has many endpoints, and a message goes to many: each pair is asked about once.
+        told: dict[tuple[int, int], bool] = {}
         found: list[tuple[Claim, Listening, Message] | None] = []
         for claim in claims:
             one, message = endpoints.get(claim.receiver_id), messages.get(claim.message_id)
             if one is None or message is None:
                 found.append(None)
-            else:
-                told = rules.may_be_told(behind[one.organisation_id], notice(message))
-                found.append((claim, one, message) if told else None)
+                continue
+            pair = one.organisation_id, message.id
+            if pair not in told:
+                told[pair] = rules.may_be_told(behind[one.organisation_id], notices[message.id])
+            found.append((claim, one, message) if told[pair] else None)
         wanted = {
             claim.item_id: Wanted(
                 one.organisation_id, message.community_id, message.first_seq, message.last_seq,
@@ -76,34 +93,24 @@ class WebhookSender:
         sizes = {claim.item_id: len(message.body) for claim, _, message in filter(None, found)}
         room = {item: MAX_BODY_BYTES - NUMBER_BYTES - sizes[item] for item in wanted}
         records = enclose(self._context, uow, wanted, room) if wanted else {}
-        return [None if one is None else self._making(*one, records.get(one[0].item_id, ())) for one in found]
+        keys = self._secrets.keys(uow)
+        return [
+            None if one is None else self._making(*one, records.get(one[0].item_id, ()), keys)
+            for one in found
+        ]
 
     def settle(self, uow: UnitOfWork, ends: Sequence[End]) -> None:
         """Disable endpoints that say that they are gone."""
-        self._disable(uow, [end.claim.receiver_id for end in ends if end.status == GONE], "gone")
+        gone = [end.claim.receiver_id for end in ends if end.status == GONE]
+        if gone:
+            disable(uow, gone, "gone")
 
     def exhausted(self, uow: UnitOfWork, receiver_ids: Sequence[int]) -> None:
         """Disable endpoints that have done nothing but fail for days."""
-        self._disable(uow, receiver_ids, "failing")
+        disable(uow, receiver_ids, "failing")
 
-    def _making(self, claim: Claim, one: Listening, message: Message, records: Sequence[bytes]) -> Making:
+    def _making(
+        self, claim: Claim, one: Listening, message: Message, records: Sequence[bytes], keys: int
+    ) -> Making:
         body = numbered(message.body, claim.seq, records)
-        return partial(_signed, self._secrets.signer(one, claim.now), one.target, message.public_id, body)
-
-    def _disable(self, uow: UnitOfWork, receiver_ids: Sequence[int], reason: DisabledReason) -> None:
-        for one in store.disable(uow, receiver_ids, reason) if receiver_ids else ():
-            delivery.close(uow, one.receiver_id, keep=True)
-            outbox.publish(
-                uow,
-                [
-                    Happening(
-                        "endpoint.disabled", None, None, None, status=reason,
-                        organisation_id=one.organisation_id, endpoint=one.public_id,
-                    )
-                ],
-            )  # fmt: skip
-
-
-def _signed(signer: Signer, target: str, message_id: str, body: bytes, now: int) -> Outbound:
-    headers = signer.headers(message_id, now, body)
-    return Outbound("POST", target, ANSWER_BYTES, body, MEDIA_TYPE, headers=headers, cut=True)
+        return _Making(self._secrets.signer(one, claim.now, keys), one.target, message.public_id, body)

@@ -1,4 +1,7 @@
-"""Queries of endpoints: always those of one member, so that an id of another's is like one that never was."""
+"""Queries of endpoints: those of one member, so that an id of another's is like one that never was.
+
+`of_anybody` alone knows no member: it is the operator's.
+"""
 
 import json
 import re
@@ -76,6 +79,13 @@ def endpoints(uow: UnitOfWork, organisation_id: int) -> list[Stored]:
     return [_endpoint(row) for row in uow.conn.execute(chosen)]
 
 
+def disabled(uow: UnitOfWork, organisation_id: int) -> list[str]:
+    """The public ids of the endpoints of a member that are disabled, the oldest first."""
+    c = endpoint.c
+    chosen = select(c.public_id).where(c.organisation_id == organisation_id, c.state == "disabled")
+    return list(uow.conn.execute(chosen.order_by(c.id)).scalars())
+
+
 def by_public_id(
     uow: UnitOfWork, organisation_id: int, public_id: str, *, locked: bool = False
 ) -> Stored | None:
@@ -86,6 +96,14 @@ def by_public_id(
         endpoint.c.organisation_id == organisation_id, endpoint.c.public_id == public_id
     )
     row = uow.conn.execute(chosen.with_for_update() if locked else chosen).one_or_none()
+    return None if row is None else _endpoint(row)
+
+
+def of_anybody(uow: UnitOfWork, public_id: str) -> Stored | None:
+    """The endpoint with that id, whoever owns it: for the operator alone."""
+    if not _ENDPOINT_ID.fullmatch(public_id):
+        return None
+    row = uow.conn.execute(_ENDPOINTS.where(endpoint.c.public_id == public_id)).one_or_none()
     return None if row is None else _endpoint(row)
 
 

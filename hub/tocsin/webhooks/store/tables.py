@@ -21,7 +21,7 @@ from tocsin.db import WHOLE, table
 from tocsin_schemas.notifications import DETAILS, EVENT_TYPES, SEVERITIES
 
 STATES: Final = ("pending", "active", "paused", "disabled")
-REASONS: Final = ("gone", "failing", "owner", "operator")
+REASONS: Final = ("gone", "failing", "operator")
 AUDIENCES: Final = ("any", "full", "free")
 
 
