@@ -39,6 +39,11 @@ def member(name: str, group: str, state: str = "active") -> MemberStanding:
     )
 
 
+def test_each_question_bears_on_some_item() -> None:
+    assert vetting.BEARS_ON.keys() == QUESTIONS.keys()
+    assert all(set(items) <= set(ITEMS) and items for items in vetting.BEARS_ON.values())
+
+
 def state(*members: MemberStanding) -> BoardState:
     roster = Roster(
         version=1,

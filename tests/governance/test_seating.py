@@ -54,8 +54,11 @@ def test_nor_whose_organisation_may_not_vote(board: Board, administrator: Visito
 
 def test_nor_who_is_to_sit_there(board: Board, administrator: Visitor) -> None:
     roster = board.state.roster.model_dump(mode="json", exclude_none=True)
-    coming = officer("s9", "independent").seat.model_copy(update={"handle": "coming"})
-    roster["seats"][-1] = coming.model_dump(mode="json", exclude_none=True) | {"duty": True}
+    key = officer("s9", "independent").seat.model_dump(mode="json", exclude_none=True)["credentials"]
+    roster["seats"][-1] |= {"handle": "coming", "credentials": key}
+    # A new roster names the owner that a seat's organisation was admitted with.
+    (third,) = [seat for seat in roster["seats"] if seat["seat"] == "s3"]
+    third["control_group"] = board.state.members[third["issuer"]].control_group
     motion = board.propose("roster.set", "roster", {"roster": {**roster, "version": 2}})
     refused(board.hub, administrator, "coming")
     motions.withdraw(board.chamber, board.seated("s1"), motion)

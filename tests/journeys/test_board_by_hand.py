@@ -113,7 +113,7 @@ def test_a_board_and_a_member_at_their_shells(board: Board, tmp_path: Path) -> N
         new["old"]: False,
         new["kid"]: True,
     }
-    pixel.run("keys", "revoke", new["old"])
+    pixel.run("keys", "revoke", "--kid", new["old"])
     assert {row["kid"]: row["state"] for row in pixel.rows("keys", "list")}[new["old"]] == "revoked"
     assert pixel.error("keys", "rotate", "--new", key["path"], code=1)["error"] == "key-in-use"
     # It leaves; everybody can see all of it.

@@ -245,7 +245,8 @@ def test_the_life_of_a_member(house: House) -> None:
     page = house.people["s4"].at("/console")
     expect(page.get_by_text("ended without a ballot").first).to_be_visible()
 
-    # Again, and this time the board confirms it, and then expels.
+    # Again when that may be, and this time the board confirms it, and then expels.
+    house.wait(30)
     olga = Person(house.browser, house.hub, "olga", "org_admin", issuer=PIXEL)
     house.vote(house.suspend_at_once(PIXEL))
     assert house.state(PIXEL) == "suspended"

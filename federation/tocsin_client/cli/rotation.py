@@ -70,7 +70,7 @@ def keys_rotate(console: Console, alg: KeyAlg, made: Path | None, out: Path | No
     \b
     Examples:
       tocsin keys rotate
-      tocsin keys revoke OLD_KID
+      tocsin keys revoke --kid OLD_KID
     """
     if made is not None and out is not None:
         raise click.UsageError("--new or --out")
@@ -87,7 +87,9 @@ def keys_rotate(console: Console, alg: KeyAlg, made: Path | None, out: Path | No
     with Client(profile.hub, Author(profile.issuer, key), profile.client_id, ca_file=profile.ca) as client:
         client.me()
     console.home.save(changed)
-    console.note(f"The old key still holds. When no machine uses it: tocsin keys revoke {old.public.kid}")
+    console.note(
+        f"The old key still holds. When no machine uses it: tocsin keys revoke --kid {old.public.kid}"
+    )
     console.result(
         {"kid": key.public.kid, "path": str(path), "record": item.record.seq, "old": old.public.kid},
         f"{key.public.kid} is registered (record {item.record.seq}) and in use, kept in {path}.",
@@ -95,19 +97,20 @@ def keys_rotate(console: Console, alg: KeyAlg, made: Path | None, out: Path | No
 
 
 @command("revoke")
-@click.argument("kid")
+@click.option("--kid", required=True, help="The key's thumbprint, as `tocsin keys list` shows it.")
 @click.option("--key", "key_file", type=_FILE, help="Sign with this key instead of the profile's.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def keys_revoke(console: Console, kid: str, key_file: Path | None, yes: bool) -> None:
-    r"""Revoke one of your organisation's keys, named by its thumbprint (`tocsin keys list`), at once.
+    r"""Revoke one of your organisation's keys at once.
 
     Any key in force may sign this, the one to be revoked as well. Nothing that it signs is accepted any more. If it was
     your last one, only the board can let you register another.
 
     \b
     Example:
-      tocsin keys revoke KID
+      tocsin keys revoke --kid KID
     """
+    # An option and no argument, because one thumbprint in 64 begins with a dash.
     profile = console.home.load()
     key = load_key(key_file or profile.key)
     if kid == load_key(profile.key).public.kid and not yes:

@@ -103,8 +103,8 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
 }
 """Who may do what in the console."""
 
-_OWN: Final[frozenset[Action]] = frozenset({"security.manage", "seat.accept"})
-"""What is about nobody but oneself: how one signs in, and whether one takes a seat that the board offers."""
+_OWN: Final[frozenset[Action]] = frozenset({"security.manage"})
+"""What is about nobody but oneself: how one signs in."""
 _WRITING: Final = frozenset(action for action in ACTIONS if PERMISSIONS[action].writes) - _OWN
 NEVER: Final[Mapping[Role, frozenset[Action]]] = {
     # The board decides about members and cannot read what they report.
