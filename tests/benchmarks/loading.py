@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import count
 from typing import Final, NamedTuple, cast
 
 import uvloop
@@ -21,7 +22,10 @@ DRAIN_SECONDS: Final = 10
 
 
 class Sender(NamedTuple):
-    """Who sends: requests as bytes, used from the first on (reports differ) and the last one again and again."""
+    """Who sends: of so many requests one is the next of `requests` while there are any, the others are `otherwise`.
+
+    `every` should have no factor in common with the number of servers, or one of them gets all of `requests`.
+    """
 
     requests: Sequence[bytes]
     every: int
@@ -66,7 +70,7 @@ def send(load: Load) -> list[list[Done]]:
 
 async def _send(load: Load) -> list[list[Done]]:
     loop = asyncio.get_running_loop()
-    places = [*load.servers] * LINES
+    places = list(load.servers) * LINES
     all_done = []
     async with asyncio.TaskGroup() as group:
         for number, sender in enumerate(load.senders):
@@ -82,10 +86,8 @@ async def _send(load: Load) -> list[list[Done]]:
 
 def _requests(sender: Sender) -> Iterator[bytes]:
     own = iter(sender.requests)
-    while True:
-        yield next(own, sender.otherwise)
-        for _ in range(sender.every - 1):
-            yield sender.otherwise
+    for number in count():
+        yield next(own, sender.otherwise) if number % sender.every == 0 else sender.otherwise
 
 
 async def _pace(load: Load, offset: float, requests: Iterator[bytes], lines: Sequence["_Line"]) -> None:

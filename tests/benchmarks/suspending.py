@@ -1,7 +1,8 @@
 """A member is suspended while it and others send a thousand requests a second: when is its last one accepted?
 
 Two serving processes and a worker share the database, as behind a proxy. Most requests are what followers send all day,
-the feed at its end; one in fifty is a report.
+the feed at its end; one in 51 is a report. Where the machine cannot answer a thousand a second without falling behind,
+it is the highest of some lower rates that it can.
 """
 
 import json
@@ -25,13 +26,16 @@ from tests.support.parties import Party
 from tocsin_schemas.envelope import MEDIA_TYPE
 
 MEMBERS: Final = ("pixel", "frame", "vendor")
-RATE: Final = 1000.0
-"""Requests a second, of all members together."""
+RATES: Final = (1000.0, 800.0, 650.0, 500.0, 400.0, 300.0, 200.0, 100.0)
+"""Requests a second, of all members together: the first is what is wanted."""
+TRIAL: Final = 5.0
+IN_TIME: Final = 0.5
+"""A rate is one that can be kept when, for so many seconds, 99 in 100 are answered within so many."""
 BEFORE: Final = 15.0
 AFTER: Final = 15.0
 """Seconds of load before the decision, and behind it."""
 WARM: Final = 5.0
-REPORT_EVERY: Final = 50
+REPORT_EVERY: Final = 51
 OK: Final = 300
 
 
@@ -47,13 +51,13 @@ def suspend_latency(dialect: str) -> Iterator[Figure]:
         second = stack.enter_context(_beside(hub, "serve", "--port", "0"))
         servers = [_place(hub.issuer), _place(second["address"])]
         parties = [hub.party(name) for name in MEMBERS]
-        senders = [_sender(hub, party) for party in parties]
         spawn = multiprocessing.get_context("spawn")
         pool = stack.enter_context(ProcessPoolExecutor(1, spawn))
-        pool.submit(abs, 0).result()
+        rate = _kept(pool, servers, [_sender(hub, party, RATES[0], len(RATES) * TRIAL) for party in parties])
+        senders = [_sender(hub, party, rate, BEFORE + AFTER) for party in parties]
         begins = time.monotonic() + 1
         decides, ends = begins + BEFORE, begins + BEFORE + AFTER
-        running = pool.submit(send, Load(servers, senders, RATE / len(MEMBERS), begins, ends))
+        running = pool.submit(send, Load(servers, senders, rate / len(MEMBERS), begins, ends))
         time.sleep(max(0.0, decides - time.monotonic()))
         asked = time.monotonic()
         hub.members.suspend(parties[0].issuer)
@@ -87,7 +91,22 @@ def _figures(
     yield Figure("suspend-latency", value, "s", slow, value / slow, len(theirs), dialect)
     was, now = (median([item.seconds for item in part]) * 1e3 for part in (before, after))
     yield Figure("suspend-others", now, "ms", was, now / was, len(others), dialect)
-    yield Figure("suspend-load", rate, "requests/s", RATE, RATE / rate, answered, dialect)
+    yield Figure("suspend-load", rate, "requests/s", RATES[0], RATES[0] / rate, answered, dialect)
+
+
+def _kept(pool: ProcessPoolExecutor, servers: Sequence[tuple[str, int]], senders: Sequence[Sender]) -> float:
+    """The first rate that can be kept."""
+    for rate in RATES:
+        begins = time.monotonic() + 1
+        load = Load(servers, senders, rate / len(senders), begins, begins + TRIAL)
+        try:
+            done = [item for part in pool.submit(send, load).result() for item in part]
+        except* TimeoutError:
+            done = []
+        if done and _percentile(done, 0.99) < IN_TIME:
+            return rate
+        click.echo(f"{rate:,.0f} requests a second are more than can be answered here", err=True)
+    raise RuntimeError("not even the lowest rate can be kept")
 
 
 @contextmanager
@@ -114,10 +133,11 @@ def _place(address: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def _sender(hub: LiveHub, party: Party) -> Sender:
+def _sender(hub: LiveHub, party: Party, rate: float, seconds: float) -> Sender:
+    """What one member sends, with reports enough for so long at a rate of all members together."""
     head = f"Host: {urlsplit(hub.issuer).netloc}\r\nAuthorization: {party.bearer()['Authorization']}\r\n"
     feed = f"GET /v1/communities/{COMMUNITY}/feed?after={2**40} HTTP/1.1\r\n{head}\r\n"
-    count = int(RATE / len(MEMBERS) * (BEFORE + AFTER) / REPORT_EVERY) + 1
+    count = int(rate / len(MEMBERS) * seconds / REPORT_EVERY) + 1
     post = f"POST /v1/signals HTTP/1.1\r\n{head}Content-Type: {MEDIA_TYPE}\r\n"
     reports = [
         f"{post}Content-Length: {len(token)}\r\n\r\n".encode() + token
