@@ -34,11 +34,11 @@ from tocsin.signing import Signing
 
 logger = logging.getLogger(__name__)
 
-IN_HAND: Final = 1536
-URGENT_SHARE: Final = 512
+IN_HAND: Final = 3072
+URGENT_SHARE: Final = 1024
 DOUBTFUL_SHARE: Final = 256
 """Items in hand at most; how many of them are kept for what is urgent; and what fails or is slow gets besides."""
-WORTH_A_TURN: Final = 512
+WORTH_A_TURN: Final = 1024
 TURN_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 0.25
 """A turn is taken when so much has ended, or so long after the last one; less often while nothing is due."""

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS: Final = 30
 """Longer than a request may take (15 s), and than what is begun in the time before the last one may."""
-RUN: Final = 16
+RUN: Final = 32
 """Items taken from one queue at a time."""
 REST_MEANWHILE: Final = 64
 """Items of the rest that are taken in a turn while more of what is urgent waits."""
