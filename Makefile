@@ -5,9 +5,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Tests run on every core; `make test PYTEST_ARGS="-n 0"` runs them one by one. For a part of the suite call pytest
-# itself: the gates want all of it.
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
+# Tests run on every core, and one more at a time, since some wait; `make test PYTEST_ARGS="-n 0"` runs them one by one.
+# For a part of the suite call pytest itself: the gates want all of it.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+PYTEST_ARGS ?= -n $(shell expr $(CORES) + 1) --maxprocesses 5 --dist worksteal
 
 # A database a test, whose writes wait for a disk: they are made in memory where there is room.
 ROOM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print $$6}')
