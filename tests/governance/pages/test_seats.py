@@ -90,8 +90,10 @@ def test_two_seats_of_five_change_hands_only_with_the_votes_of_who_comes(room: R
     assert "Seat s5 Before: independent on duty, handle-s5 until 2036-01-01" in shown.text
     assert nina.authenticator.jwk["kid"] in shown.text
     with refuses(room.hub, ASKED):
-        for name in ("s2", "aud", "vera"):
+        for name in ("s2", "vera"):
             assert_refused_page(room.people[name].get(f"/console/seats/{motion}"), "not-found")
+        # Who audits takes no seat, whoever offers it.
+        assert_refused_page(room.people["aud"].get(f"/console/seats/{motion}"), "role-missing")
         assert_refused_page(nina.get("/console/seats/mo_0"), "not-found")
         papers = challenges(shown)
         others = nina.post(f"/console/seats/{motion}/ballots", choice="yes", **grace.sign(papers["yes"]))
