@@ -29,9 +29,7 @@ def stop(database: Database, public_id: str) -> int:
         Refused: `not-found`; `conflict` for one that the operator has stopped already.
     """
     with database.transaction() as uow:
-        before = _any(uow, public_id)
-        delivery.lock(uow, [before.receiver_id])
-        now = _any(uow, public_id)
+        now = _locked(uow, public_id)
         if now.reason == "operator":
             raise Refused("conflict", "endpoint", "the operator has stopped it already")
         delivery.close(uow, now.receiver_id, keep=now.activated_at is not None)
@@ -49,13 +47,17 @@ def allow(database: Database, public_id: str) -> int:
         Refused: `not-found`; `conflict` for one that the operator has not stopped.
     """
     with database.transaction() as uow:
-        before = _any(uow, public_id)
-        delivery.lock(uow, [before.receiver_id])
-        now = _any(uow, public_id)
+        now = _locked(uow, public_id)
         if now.reason != "operator":
             raise Refused("conflict", "endpoint", "the operator has not stopped it")
         endpoints.set_endpoint(uow, now.id, {"state": "pending", "reason": None, "disabled_at": None})
         return now.organisation_id
+
+
+def _locked(uow: UnitOfWork, public_id: str) -> endpoints.Stored:
+    """Anybody's endpoint, as it is once nobody else can change it."""
+    delivery.lock(uow, [_any(uow, public_id).receiver_id])
+    return _any(uow, public_id)
 
 
 def _any(uow: UnitOfWork, public_id: str) -> endpoints.Stored:
