@@ -1,10 +1,13 @@
 """The door to the database: transactions, snapshots, and the two set-based tools, on both databases."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Select, bindparam, func, literal_column, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests.signals.material import Voice, md5, report
@@ -20,6 +23,7 @@ from tocsin.signals.store.tables import IndicatorRow, indicator
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 
+entry = table(EntryRow)
 MANY = 300_000
 """More values than SQLite takes parameters, in any build."""
 
@@ -175,3 +179,61 @@ def test_who_waits_for_the_write_lock_in_vain_is_told_so(
             assert uow.conn.execute(text("SELECT 1")).scalar_one() == 1
         first.dispose()
         second.dispose()
+
+
+_ENTRIES = entry.select().with_only_columns(entry.c.seq, entry.c.kind)
+_AT = _ENTRIES.where(entry.c.seq == bindparam("seq"), entry.c.kind == "report")
+_NOWHERE: Select[Any] = select(literal_column("1")).select_from(text("nowhere"))
+_PROCESS = select(func.pg_backend_pid())
+
+
+def test_what_is_asked_all_day_is_answered_as_anything_else(database: Database) -> None:
+    rows = [(0, "a", "decision", 1, b"0" * 32), (1, "a", "report", 2, b"1" * 32)]
+    with database.transaction() as uow:
+        uow.insert_rows(entry, ("seq", "community", "kind", "recorded_at", "commitment"), rows)
+    with database.snapshot() as uow:
+        assert uow.ask(_ENTRIES) == [(0, "decision"), (1, "report")]
+        assert [uow.ask(_AT, {"seq": number}) for number in range(3)] == [[], [(1, "report")], []]
+
+
+def test_a_question_that_fails_is_the_databases_error_and_leaves_the_connection_usable(
+    database: Database,
+) -> None:
+    # PostgreSQL calls it a mistake in the program, SQLite one of the operation.
+    with database.snapshot() as uow, pytest.raises((OperationalError, psycopg.ProgrammingError)):
+        uow.ask(_NOWHERE)
+    with database.snapshot() as uow:
+        assert uow.ask(_ENTRIES) == []
+
+
+@pytest.fixture
+def postgres(databases: Databases, tmp_path: Path) -> Iterator[Database]:
+    with databases.bare("postgres", tmp_path) as url:
+        opened = Database(url)
+        yield opened
+        opened.dispose()
+
+
+@pytest.mark.postgres
+def test_connections_that_the_server_ended_are_made_anew(postgres: Database) -> None:
+    with postgres.snapshot() as first, postgres.snapshot() as second:
+        pids = [uow.ask(_PROCESS)[0] for uow in (first, second)]
+    with psycopg.connect(postgres.url, autocommit=True) as other:
+        for pid in pids:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", pid)
+    with postgres.snapshot() as first, postgres.transaction() as second:
+        assert not {uow.ask(_PROCESS)[0] for uow in (first, second)} & set(pids)
+
+
+@pytest.mark.postgres
+def test_a_connection_that_breaks_while_it_is_asked_is_not_used_again(postgres: Database) -> None:
+    def ask() -> None:
+        with postgres.snapshot() as uow:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", uow.ask(_PROCESS)[0])
+            uow.ask(_PROCESS)
+
+    with psycopg.connect(postgres.url, autocommit=True) as other:
+        with pytest.raises(OperationalError):
+            ask()
+    with postgres.snapshot() as uow:
+        assert len(uow.ask(_PROCESS)) == 1

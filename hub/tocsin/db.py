@@ -8,10 +8,11 @@ row orders the writers. A snapshot sees one state of the database and cannot wri
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from select import POLLIN, poll
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Dialect,
     Engine,
     Integer,
     LargeBinary,
@@ -34,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 
@@ -48,6 +50,7 @@ SQLITE_BEGIN: Final = "tocsin_begin"
 """The execution option that says how a transaction begins; `BEGIN` without it."""
 
 
+NOTHING: Final[Mapping[str, Any]] = {}
 WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
 """The column type of a key that is a number: on SQLite only INTEGER makes it the row's own place."""
 
@@ -91,6 +94,26 @@ class UnitOfWork:
             return column == func.any(func.array(cut(places).scalar_subquery()))
         starts = json.dumps(list(range(1, len(packed), width)))
         return column.in_(cut(func.json_each(starts).table_valued("value").c.value))
+
+    def ask(self, question: Select[Any], named: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
+        """The rows of a statement that is asked on nearly every request, with its parameters by name.
+
+        Past SQLAlchemy, whose part of a small statement is several times the database's: the statement is compiled once
+        and kept, so it must be one that is made once. Values come as the driver gives them: numbers, text and bytes are
+        what they are, a truth value may be 0 or 1.
+        """
+        dialect = self.conn.dialect
+        sql, names, constants = _compiled(question, dialect)
+        driver: Any = self.conn.connection.driver_connection
+        values = {**constants, **named}
+        try:
+            found = driver.execute(sql, values if names is None else [values[name] for name in names])
+            return list(found.fetchall())
+        except dialect.loaded_dbapi.OperationalError as error:
+            # As SQLAlchemy does: a connection that has broken is not given back, and everybody knows its own error.
+            if dialect.is_disconnect(error, driver, None):
+                self.conn.invalidate(error)
+            raise OperationalError(sql, None, error, hide_parameters=True) from error
 
     def insert_rows(self, into: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many rows at once: one prepared statement on SQLite, COPY on PostgreSQL."""
@@ -181,6 +204,14 @@ def table(row: type[SQLModel]) -> Table:
 
 
 @lru_cache(maxsize=64)
+def _compiled(question: Select[Any], dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Any]]:
+    """A statement as the driver takes it: text, places of parameters if they have no names, constants."""
+    made = question.compile(dialect=dialect)
+    places = getattr(made, "positiontup", None)
+    return str(made), places, {name: value for name, value in made.params.items() if value is not None}
+
+
+@lru_cache(maxsize=64)
 def _copy_types(into: Table, columns: tuple[str, ...]) -> list[str]:
     """PostgreSQL's type names of a table's columns, which binary COPY needs."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
@@ -191,7 +222,9 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=16, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(parsed, pool_size=16, hide_parameters=True)
+        event.listen(engine, "checkout", _postgres_still_there)
+        return engine
     return _sqlite_engine(parsed)
 
 
@@ -202,6 +235,20 @@ def _reading(engine: Engine) -> Engine:
     reading = _sqlite_engine(engine.url)
     event.listen(reading, "connect", _sqlite_cannot_write)
     return reading
+
+
+def _postgres_still_there(connection: Any, _record: object, _lent: object) -> None:
+    """Have a connection made anew that the server has ended, or all that are as old.
+
+    Something that arrives while nothing was asked is the end, or word of it. To look costs no exchange with the server,
+    as a ping before each use does.
+    """
+    if not connection.closed:
+        arrived = poll()
+        arrived.register(connection.fileno(), POLLIN)
+        if not arrived.poll(0):
+            return
+    raise InvalidatePoolError
 
 
 def _sqlite_engine(url: URL) -> Engine:

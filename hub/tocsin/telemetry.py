@@ -60,6 +60,7 @@ REFUSALS: Final = Counter(
     "tocsin_refusals", "Requests refused, by problem code", ("code",), registry=REGISTRY
 )
 
+_encode: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 # What every LogRecord has; anything else was passed as `extra` by our own code.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -82,7 +83,7 @@ class JsonFormatter(logging.Formatter):
             line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = describe(record.exc_info[1])
-        return json.dumps(line, separators=(",", ":"), default=str)
+        return _encode(line)
 
 
 def count_signals(ends: Mapping[str, int]) -> None:
@@ -130,3 +131,5 @@ def setup_logging(level: str) -> None:
     logging.getLogger(ROOT).setLevel(level.upper())
     logging.getLogger("uvicorn.error").filters[:] = [_LoggedAlready()]
     logging.captureWarnings(True)
+    # No line says them, and finding them out is a good part of what a line costs.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -28,6 +28,7 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
+from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.members import rules
 from tocsin.members.service import Access, Authenticated
@@ -76,7 +77,7 @@ class OAuth:
         self._keys = {key.public.kid: AuthorKey(key.public, issuer, 0, LATEST)}
         # A client sends the same token for minutes. What is remembered is what was signed, and nothing of its standing.
         self._claims_of_ours = lru_cache(TOKENS_REMEMBERED)(partial(_claims, known=self._keys))
-        self._server = _server(access, issuer, self._new_token, self.read)
+        self._server = _server(access, issuer, self._new_token, self._known)
 
     def token(self, form: Form) -> Answer:
         """The token endpoint (RFC 6749 §4.4)."""
@@ -96,17 +97,17 @@ class OAuth:
         """The answer to a form that names a parameter twice (RFC 6749 §3.2)."""
         return self._error(form, InvalidRequestError("a parameter is repeated, or the form cannot be read"))
 
-    def authenticate(self, token: str) -> Actor:
-        """Who sent an access token, as the database knows it now.
+    def authenticate(self, uow: UnitOfWork, token: str) -> Actor:
+        """Who sent an access token, on one state of the database.
 
         Raises:
             Refused: `token-invalid`, `token-wrong-type`, `token-expired`, `token-revoked`.
         """
-        read = self.read(token)
-        org, scopes = self._access.standing(read)
+        read = self._read(uow, token)
+        org, scopes = self._access.standing(uow, read)
         return Actor(org.id, org.issuer, read.client_id, scopes, org.state, org.group)
 
-    def read(self, token: str) -> rules.AccessToken:
+    def _read(self, uow: UnitOfWork, token: str) -> rules.AccessToken:
         """Verify an access token that this hub made (RFC 9068 §4); whether it was revoked is not asked here.
 
         Raises:
@@ -117,11 +118,19 @@ class OAuth:
                 claims = self._claims_of_ours(token)
             else:
                 # Made before the key was changed, or by a process that still has the old one.
-                claims = _claims(token, self._access.token_keys())
+                claims = _claims(token, self._access.token_keys(uow))
         except Refused as error:
             code = "token-wrong-type" if error.code == "typ-mismatch" else "token-invalid"
             raise Refused(code, "authorization", error.reason) from None
-        return rules.check_access_token(claims, self._issuer, self._access.now())
+        return rules.check_access_token(claims, self._issuer, uow.now)
+
+    def _known(self, token: str) -> rules.AccessToken | None:
+        """An access token that this hub made; None for anything else."""
+        try:
+            with self._access.state() as uow:
+                return self._read(uow, token)
+        except Refused:
+            return None
 
     def metadata(self) -> dict[str, Any]:
         """Authorization server metadata (RFC 8414 §2)."""
@@ -151,7 +160,8 @@ class OAuth:
 
     def jwks(self) -> dict[str, Any]:
         """The keys that access tokens are verified with, as a JWK Set (RFC 7517 §5): two while one is changed."""
-        known = {**self._access.token_keys(), **self._keys}
+        with self._access.state() as uow:
+            known = {**self._access.token_keys(uow), **self._keys}
         return {"keys": [{**key.public.jwk(), "use": "sig"} for key in known.values()]}
 
     def _new_token(self, client: "_Client", grant_type: str, user: None, scope: str) -> str:  # noqa: ARG002  # Authlib's call
@@ -248,7 +258,7 @@ def _server(
     access: Access,
     issuer: str,
     new_token: Callable[[_Client, str, None, str], str],
-    read: Callable[[str], rules.AccessToken],
+    known: Callable[[str], rules.AccessToken | None],
 ) -> Any:
     """Authlib's server, joined to our clients and tokens."""
 
@@ -278,7 +288,7 @@ def _server(
 
     class Introspection(_OneToken, IntrospectionEndpoint):  # type: ignore[misc]  # Authlib ships no types
         def query_token(self, token: str, _hint: str | None) -> rules.AccessToken | None:
-            return _known(read, token)
+            return known(token)
 
         def check_permission(self, token: rules.AccessToken, client: _Client, _request: _Request) -> bool:
             return token.client_id == client.client_id
@@ -287,7 +297,8 @@ def _server(
             if token is None:
                 return {"active": False}
             try:
-                org, scopes = access.standing(token)
+                with access.state() as uow:
+                    org, scopes = access.standing(uow, token)
             except Refused:
                 return {"active": False}
             if EFFECTS[org.state].keys != "live":
@@ -298,7 +309,7 @@ def _server(
     class Revocation(_OneToken, RevocationEndpoint):  # type: ignore[misc]  # Authlib ships no types
         def authenticate_token(self, request: _Request, client: _Client) -> rules.AccessToken | None:
             self.check_params(request, client)
-            token = _known(read, request.form["token"])
+            token = known(request.form["token"])
             if token is not None and token.client_id != client.client_id:
                 raise InvalidGrantError("the token was issued to another client")
             return token
@@ -340,13 +351,6 @@ def _claims(token: str, known: Mapping[str, AuthorKey]) -> Mapping[str, Any]:
     """What an access token says, once its signature is verified."""
     opened = envelope.open_token(token.encode(), known, rules.ACCESS_TOKEN_TYP)
     return load_object(opened.payload, "payload")
-
-
-def _known(read: Callable[[str], rules.AccessToken], token: str) -> rules.AccessToken | None:
-    try:
-        return read(token)
-    except Refused:
-        return None
 
 
 def _answer(answer: Any) -> Answer:

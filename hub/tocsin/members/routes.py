@@ -11,7 +11,7 @@ from tocsin.members.oauth import Answer, Form, OAuth
 from tocsin.members.rules import ASSERTION_TYP
 from tocsin.members.service import Members
 from tocsin.web import problems
-from tocsin.web.auth import RESOURCE_METADATA_PATH, Actor, require
+from tocsin.web.auth import RESOURCE_METADATA_PATH, Actor, Demand
 from tocsin.web.body import Body, body
 from tocsin_schemas.feed import CommunityView, Directory
 
@@ -136,7 +136,7 @@ def jwks(server: Server) -> JSONResponse:
 
 
 @router.get("/v1/communities", tags=["members"], summary="The communities you may read or write")
-def communities(request: Request, actor: Annotated[Actor, Depends(require(None))]) -> list[CommunityView]:
+def communities(request: Request, actor: Annotated[Actor, Depends(Demand(None))]) -> list[CommunityView]:
     """Name, audience URL and rights of each."""
     return _members(request).communities_of(actor.org_id)
 
@@ -149,7 +149,7 @@ def communities(request: Request, actor: Annotated[Actor, Depends(require(None))
     responses=problems.documented("not-found"),
 )
 def directory(
-    request: Request, actor: Annotated[Actor, Depends(require("signals:read"))], community: str
+    request: Request, actor: Annotated[Actor, Depends(Demand("signals:read"))], community: str
 ) -> Directory:
     """Who signs here, with which keys, and who belongs to whom: what a follower verifies and folds with."""
     return _members(request).directory_for(actor.org_id, community)

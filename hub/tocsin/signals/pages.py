@@ -130,7 +130,9 @@ def _reads_as(request: Request, who: Person, issuer: str) -> MemberView:
 def _latest(request: Request, reader_id: int, slug: str) -> list[Latest]:
     context: Context = request.app.state.signals
     size = read.log_size(context)
-    found = feed_page(context, reader_id, slug, after=max(size - REACH, 0) - 1, limit=REACH, stored=False)
+    found = feed_page(
+        context, lambda _uow: reader_id, slug, after=max(size - REACH, 0) - 1, limit=REACH, stored=False
+    )
     records = [parse_record(line) for line in found.rendered.splitlines()]
     return [
         made

@@ -7,10 +7,11 @@ may do in its state is one table, `tocsin_schemas.membership.EFFECTS`, asked at 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import Request
 
+from tocsin.db import Database, UnitOfWork
 from tocsin.errors import Refused
 from tocsin.web.problems import Challenged
 from tocsin_schemas.membership import permit
@@ -31,22 +32,38 @@ class Actor:
     group: str
 
 
-Authenticate = Callable[[str], Actor]
+Authenticate = Callable[[UnitOfWork, str], Actor]
 """Turns an access token into an Actor, or raises `Refused` with a `token-…` code."""
 
 
-def require(scope: Scope | None, *others: Scope, whatever_state: bool = False) -> Callable[[Request], Actor]:
-    """A dependency that gives the Actor, who must hold `scope` or one of the `others`.
+class Demand:
+    """What a route demands of its caller, as a dependency that gives the Actor.
 
-    With `scope` None any token will do. A route of `signals:submit` needs a member whose state lets it submit, any
-    other one that may read; with `whatever_state` none is turned away.
-
-    Raises (when used):
-        Refused: `unauthenticated` without a token, a `token-…` code for a token that is no good, `forbidden` without
-            the scope; as `membership.permit`.
+    It must hold `scope` or one of the `others`; with `scope` None any token will do. A route of `signals:submit` needs
+    a member whose state lets it submit, any other one that may read; with `whatever_state` none is turned away.
     """
 
-    def actor(request: Request) -> Actor:
+    def __init__(self, scope: Scope | None, *others: Scope, whatever_state: bool = False) -> None:
+        self._scope = scope
+        self._scopes = frozenset({scope, *others})
+        self._wanted = " or ".join(map(str, (scope, *others)))
+        self._use: Literal["submit", "read"] | None = "submit" if scope == "signals:submit" else "read"
+        if whatever_state:
+            self._use = None
+
+    def __call__(self, request: Request) -> Actor:
+        """The caller, as the database knows it now. Raises as `on`."""
+        database: Database = request.app.state.database
+        with database.snapshot() as uow:
+            return self.on(uow, request)
+
+    def on(self, uow: UnitOfWork, request: Request) -> Actor:
+        """The caller, on a state of the database that is read for its request anyway.
+
+        Raises:
+            Refused: `unauthenticated` without a token, a `token-…` code for a token that is no good, `forbidden`
+                without the scope; as `membership.permit`.
+        """
         state = request.app.state
         metadata = f'resource_metadata="{state.settings.issuer}{RESOURCE_METADATA_PATH}"'
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -55,17 +72,14 @@ def require(scope: Scope | None, *others: Scope, whatever_state: bool = False) -
             raise Challenged("unauthenticated", "authorization", "no Bearer token", f"Bearer {metadata}")
         authenticate: Authenticate = state.authenticate
         try:
-            caller = authenticate(token)
+            caller = authenticate(uow, token)
         except Refused as error:
             challenge = f'Bearer error="invalid_token", error_description="{error.reason}", {metadata}'
             raise Challenged(error.code, "authorization", error.reason, challenge) from None
         request.state.actor = caller
-        if not whatever_state:
-            permit(caller.state, "submit" if scope == "signals:submit" else "read")
-        if scope is not None and caller.scopes.isdisjoint({scope, *others}):
-            challenge = f'Bearer error="insufficient_scope", scope="{scope}", {metadata}'
-            wanted = " or ".join((scope, *others))
-            raise Challenged("forbidden", "scope", f"the token does not carry {wanted}", challenge)
+        if self._use is not None:
+            permit(caller.state, self._use)
+        if self._scope is not None and caller.scopes.isdisjoint(self._scopes):
+            challenge = f'Bearer error="insufficient_scope", scope="{self._scope}", {metadata}'
+            raise Challenged("forbidden", "scope", f"the token does not carry {self._wanted}", challenge)
         return caller
-
-    return actor

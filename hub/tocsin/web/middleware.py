@@ -10,7 +10,6 @@ import secrets
 import time
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tocsin import telemetry
@@ -40,7 +39,10 @@ class Edge:
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
         hsts = (("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),) if https else ()
-        self.headers = _SECURITY_HEADERS + hsts
+        # As the server sends them, once for all answers.
+        self._headers = tuple(
+            (name.lower().encode(), value.encode()) for name, value in _SECURITY_HEADERS + hsts
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,10 +58,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in self.headers:
-                    headers.setdefault(name, value)
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                said = {name for name, _ in headers}
+                headers += (header for header in self._headers if header[0] not in said)
+                message["headers"] = headers
             await send(message)
 
         try:

@@ -24,7 +24,8 @@ def locked_size(uow: UnitOfWork) -> int:
 
 def size(uow: UnitOfWork) -> int:
     """The size of the log."""
-    return int(uow.conn.execute(_SIZE).scalar_one())
+    ((size,),) = uow.ask(_SIZE)
+    return int(size)
 
 
 def append(uow: UnitOfWork, first: int, entries: Sequence[Entry]) -> None:

@@ -1,9 +1,10 @@
 """Clients prove who they are, and tokens are judged, each time against what the database says now."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from tocsin.db import Database
+from tocsin.db import Database, UnitOfWork
 from tocsin.errors import Refused
 from tocsin.members import rules, store
 from tocsin.members.service import hub_keys
@@ -68,21 +69,22 @@ class Access:
                 raise Refused("jti-reused", "jti", "the assertion was used before")
         return Authenticated(client_view(client), kid)
 
-    def token_keys(self) -> dict[str, AuthorKey]:
+    def token_keys(self, uow: UnitOfWork) -> dict[str, AuthorKey]:
         """The public keys of access tokens that are in force, beside the one the hub has in hand: kid to key."""
-        with self._database.snapshot() as uow:
-            return hub_keys.token_keys(uow, self._issuer)
+        return hub_keys.token_keys(uow, self._issuer)
 
-    def standing(self, token: rules.AccessToken) -> tuple[Org, frozenset[str]]:
+    def state(self) -> AbstractContextManager[UnitOfWork]:
+        """One state of the database to judge by."""
+        return self._database.snapshot()
+
+    def standing(self, uow: UnitOfWork, token: rules.AccessToken) -> tuple[Org, frozenset[str]]:
         """The member an access token speaks for, suspended or not, and the scopes it still carries.
 
         Raises:
             Refused: `token-revoked` when the token, its client or the key it was obtained with is.
         """
-        with self._database.snapshot() as uow:
-            found = store.bearer(uow, token.client_id, token.key, token.jti)
-            now = uow.now
-        if found is None or not found.in_force(now):
+        found = store.bearer(uow, token.client_id, token.key, token.jti)
+        if found is None or not found.in_force(uow.now):
             raise Refused("token-revoked", "", "the token, its client or its key is no longer in force")
         return org(found.organisation), token.scopes & frozenset(found.scopes.split())
 

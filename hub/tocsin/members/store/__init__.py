@@ -169,8 +169,8 @@ def client_by_id(uow: UnitOfWork, client_id: str) -> Client | None:
 def readable(uow: UnitOfWork, organisation_id: int, slug: str) -> int | None:
     """The id of the community of that name, if the member may read it."""
     named = {"organisation_id": organisation_id, "slug": slug}
-    found: int | None = uow.conn.execute(_READABLE, named).scalar_one_or_none()
-    return found
+    found = uow.ask(_READABLE, named)
+    return found[0][0] if found else None
 
 
 def communities(uow: UnitOfWork) -> dict[str, int]:
@@ -210,8 +210,8 @@ def memberships(
 def bearer(uow: UnitOfWork, client_id: str, kid: str, jti: str) -> Bearer | None:
     """The standing of an access token, in one query; None when its client or key was never this member's."""
     values = {"client_id": client_id, "kid": kid, "jti": jti}
-    row = uow.conn.execute(_BEARER, values).one_or_none()
-    return None if row is None else Bearer(Organisation(*row[6:]), *row[:6])
+    found = uow.ask(_BEARER, values)
+    return Bearer(Organisation(*found[0][6:]), *found[0][:6]) if found else None
 
 
 def add_control_group(uow: UnitOfWork, group: str) -> None:

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from tocsin.signals.service.context import Context
-from tocsin.web.auth import Actor, require
+from tocsin.web.auth import Actor, Demand
 
-reader = require("signals:read")
+reader = Demand("signals:read")
 
-Submitter = Annotated[Actor, Depends(require("signals:submit"))]
+Submitter = Annotated[Actor, Depends(Demand("signals:submit"))]
 Reader = Annotated[Actor, Depends(reader)]
 
 

@@ -6,20 +6,21 @@ of the database.
 
 import asyncio
 import re
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.ledger.watch import Watch
-from tocsin.signals.routes.access import Reader, Signals, reader
+from tocsin.signals.routes.access import Signals, reader
 from tocsin.signals.routes.joined import Joined, entity_tag, fetch
 from tocsin.signals.service import feed as service
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.feed import Page
 from tocsin.web import problems
-from tocsin.web.auth import Actor
 from tocsin.web.coding import WORTHWHILE, Coding, encode, negotiate
+from tocsin.web.parameters import documented, read_query
 from tocsin_schemas.feed import FEED_MEDIA_TYPE, MAX_PAGE, Gone, Live, Withheld
 from tocsin_schemas.problems import Refused
 
@@ -57,27 +58,31 @@ class Asked(NamedTuple):
     coding: Coding
 
 
-async def _asked(
-    request: Request,
-    after: Annotated[
-        int | None, Query(ge=0, le=2**53, description="Log index of the last record held.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
-    span: Annotated[
-        str | None,
-        Header(alias="Range", description="`seq=0-8191`: log indexes, both included, instead of `after`."),
-    ] = None,
-    prefer: Annotated[
-        str | None,
-        Header(description=f"`wait=N`: where there is no record, wait up to N seconds ({MAX_WAIT}) for one."),
-    ] = None,
-    known: Annotated[str | None, Header(alias="If-None-Match")] = None,
-) -> Asked:
+class Span(BaseModel):
+    """What a query says of a feed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after: int | None = Field(None, ge=0, le=2**53, description="Log index of the last record held.")
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="How many records at the most.")
+
+
+_HEADERS: Final = {
+    "Range": "`seq=0-8191`: log indexes, both included, instead of `after`.",
+    "Prefer": f"`wait=N`: where there is no record, wait up to N seconds ({MAX_WAIT}) for one.",
+    "If-None-Match": "The `ETag` of an answer that the caller has.",
+}
+
+
+def _asked(request: Request) -> Asked:
+    query = read_query(Span, request.query_params)
+    after, limit = query.after, query.limit
+    span, prefer, known = (request.headers.get(name, "") for name in _HEADERS)
     chosen = negotiate(request.headers.get("accept-encoding"))
-    tags = frozenset(tag.strip().removeprefix("W/") for tag in (known or "").split(","))
+    tags = frozenset(tag.strip().removeprefix("W/") for tag in known.split(","))
     # No entity tag stands for a range, so the condition of If-Range cannot hold (RFC 9110 §13.1.5). Other units than
     # ours are to be ignored (§14.2).
-    unit, _, ranges = (span or "").partition("=")
+    unit, _, ranges = span.partition("=")
     if unit.strip().lower() != UNIT or "if-range" in request.headers:
         return Asked(-1 if after is None else after, None, limit, False, _wait(prefer), tags, chosen)
     if after is not None:
@@ -91,9 +96,9 @@ async def _asked(
     return Asked(int(match[1]) - 1, last, limit, True, 0, tags, chosen)
 
 
-def _wait(prefer: str | None) -> int:
+def _wait(prefer: str) -> int:
     """Seconds to wait, from `Prefer`. What cannot be read is ignored, and only the first counts (RFC 7240 §2)."""
-    for preference in (prefer or "").split(","):
+    for preference in prefer.split(","):
         if match := _WAIT.fullmatch(preference.partition(";")[0]):
             return min(int(match[1]), MAX_WAIT)
     return 0
@@ -115,16 +120,16 @@ def _wait(prefer: str | None) -> int:
         304: {"description": "The answer is stored, and `If-None-Match` names it."},
         **problems.documented("request-invalid", "not-found", "not-acceptable", "range-not-satisfiable"),
     },
+    openapi_extra=documented(Span, _HEADERS),
 )
 async def feed(
     request: Request,
-    actor: Reader,
     context: Signals,
     community: str,
-    asked: Annotated[Asked, Depends(_asked)],
 ) -> Response:
     """The records behind `after`, in log order, each byte for byte as its author signed it."""
-    page = await _page(context, actor, community, asked)
+    asked = _asked(request)
+    page = await _page(request, context, community, asked)
     if page.empty and asked.wait:
         page = await _awaited(request, context, community, asked, page)
     if asked.ranged and asked.after >= page.size - 1:
@@ -142,16 +147,19 @@ async def feed(
         if first is not None:
             headers |= {} if asked.coding == "identity" else {"Content-Encoding": asked.coding}
             return Joined(context, page, asked.coding, first, status=status, headers=headers)
-        page = await _page(context, actor, community, asked, stored=False)
+        page = await _page(request, context, community, asked, stored=False)
         headers = _headers(request, context, community, asked, page)
     return await _rendered(page, asked.coding, status, headers)
 
 
-async def _page(context: Context, actor: Actor, community: str, asked: Asked, *, stored: bool = True) -> Page:
+async def _page(
+    request: Request, context: Context, community: str, asked: Asked, *, stored: bool = True
+) -> Page:
+    """What the caller is given, in one turn in a thread: it is recognised on the state of which it gets a part."""
     return await run_in_threadpool(
         service.page,
         context,
-        actor.org_id,
+        lambda uow: reader.on(uow, request).org_id,
         community,
         after=asked.after,
         last=asked.last,
@@ -168,9 +176,8 @@ async def _awaited(request: Request, context: Context, community: str, asked: As
     while page.empty and await watch.recorded(page.size, until - now()):
         if await request.is_disconnected():
             break
-        # A member may have lost its rights while it waited.
-        actor = await run_in_threadpool(reader, request)
-        page = await _page(context, actor, community, asked)
+        # A member that lost its rights while it waited is refused here.
+        page = await _page(request, context, community, asked)
     return page
 
 

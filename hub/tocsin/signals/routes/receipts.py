@@ -15,7 +15,7 @@ from tocsin.signals.routes.access import Signals
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.receipts import receipts
 from tocsin.web import problems
-from tocsin.web.auth import Actor, require
+from tocsin.web.auth import Actor, Demand
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.tlog_proof import MEDIA_TYPE
 
@@ -25,7 +25,7 @@ WAIT_SECONDS: Final = 10
 """How long a submission waits for its proof; the log is published every second."""
 LINES_AT_ONCE: Final = 128
 
-Member = Annotated[Actor, Depends(require("signals:read", "signals:submit"))]
+Member = Annotated[Actor, Depends(Demand("signals:read", "signals:submit"))]
 
 
 @router.get(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from tocsin.signals.routes.access import Reader, Signals
 from tocsin.signals.service import read
 from tocsin.web import problems
-from tocsin.web.auth import Actor, require
+from tocsin.web.auth import Actor, Demand
 from tocsin_schemas.feed import IndicatorView, Me
 from tocsin_schemas.policy import Policy
 
@@ -27,7 +27,7 @@ def indicator(actor: Reader, context: Signals, community: str, indicator: str) -
 
 
 @router.get("/policy", summary="The policy in force")
-def policy(_actor: Annotated[Actor, Depends(require(None))], context: Signals) -> Policy:
+def policy(_actor: Annotated[Actor, Depends(Demand(None))], context: Signals) -> Policy:
     """The numbers that the board has set; a follower folds with the same ones."""
     return read.policy_in_force(context)
 
@@ -35,7 +35,7 @@ def policy(_actor: Annotated[Actor, Depends(require(None))], context: Signals) -
 @router.get("/me", summary="Who you are here")
 def me(
     request: Request,
-    actor: Annotated[Actor, Depends(require(None, whatever_state=True))],
+    actor: Annotated[Actor, Depends(Demand(None, whatever_state=True))],
     context: Signals,
 ) -> Me:
     """State, rights, what is left of the cap in this hour, and endpoints to which the hub has stopped sending."""

@@ -5,10 +5,11 @@ of an answer is decided on one state of the database, and what is delivered is r
 segments are for those who may read everything; whoever may not is given rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
 from tocsin.signals.service.context import Context, readable
 from tocsin.signals.service.lines import lines
@@ -20,6 +21,10 @@ from tocsin_schemas.feed import SEGMENT
 
 MAX_SEGMENTS: Final = 256
 """How many segments one answer joins: of a community with few records there are many small ones."""
+
+
+Identify = Callable[[UnitOfWork], int]
+"""Says which member reads, by the state of the database that it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Page:
 
 def page(
     context: Context,
-    reader_id: int,
+    identify: Identify,
     slug: str,
     *,
     after: int = -1,
@@ -57,9 +62,10 @@ def page(
     Without `stored` all of it is rendered from rows.
 
     Raises:
-        Refused: `not-found` when there is no such community that the member may read.
+        Refused: `not-found` when there is no such community that the member may read; what `identify` raises.
     """
     with context.database.snapshot() as uow:
+        reader_id = identify(uow)
         community = readable(context, uow, reader_id, slug)
         size = ledger.size(uow)
         bound = size - 1 if last is None else min(last, size - 1)

@@ -96,7 +96,7 @@ _POSITION: Final = select(
 def position(uow: UnitOfWork, community_id: int, reader_id: int, after: int) -> Position:
     """Where a reader stands that has what is up to log index `after`."""
     named = {"community_id": community_id, "reader_id": reader_id, "after": after}
-    return Position._make(uow.conn.execute(_POSITION, named).one())
+    return Position._make(uow.ask(_POSITION, named)[0])
 
 
 def page(uow: UnitOfWork, community_id: int, first: int, last: int, limit: int) -> list[FeedRow]:

@@ -10,16 +10,16 @@ from tocsin.errors import Refused
 from tocsin.streams.rules.asking import ALG_MEMBER, METHOD_URIS, Alg
 from tocsin.streams.rules.events import Status
 from tocsin.streams.service.context import Transmitter
-from tocsin.web.auth import Actor, require
+from tocsin.web.auth import Actor, Demand
 from tocsin.web.body import octets
 from tocsin_schemas.feed import Answer
 
 MAX_BODY_BYTES: Final = 128 * 1024
 
-reader = require("ssf.read", "ssf.manage")
+reader = Demand("ssf.read", "ssf.manage")
 
 Reader = Annotated[Actor, Depends(reader)]
-Manager = Annotated[Actor, Depends(require("ssf.manage"))]
+Manager = Annotated[Actor, Depends(Demand("ssf.manage"))]
 Content = Annotated[bytes, Depends(octets(MAX_BODY_BYTES))]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Request, Response
 
 from tocsin.web import problems
-from tocsin.web.auth import Actor, require
+from tocsin.web.auth import Actor, Demand
 from tocsin.web.body import Body, body
 from tocsin.web.documents import JSON
 from tocsin.webhooks.service import Webhooks
@@ -24,7 +24,7 @@ async def _webhooks(request: Request) -> Webhooks:
     return webhooks
 
 
-Manager = Annotated[Actor, Depends(require("webhooks:manage"))]
+Manager = Annotated[Actor, Depends(Demand("webhooks:manage"))]
 Service = Annotated[Webhooks, Depends(_webhooks)]
 JsonBody = Annotated[Body, Depends(body({JSON: MAX_BODY_BYTES}))]
 EndpointId = Annotated[str, Path(max_length=40, json_schema_extra={"pattern": ENDPOINT_ID_PATTERN})]
