@@ -10,7 +10,7 @@ import pytest
 from fastapi import APIRouter, Depends, Response
 from fastapi.routing import APIRoute
 
-from tests.accounts.asking import assert_page, assert_refused_page
+from tests.accounts.asking import assert_page, assert_refused_page, refuses
 from tests.support.console import Console, Visitor, seat
 from tests.support.hub import Hub
 from tocsin.accounts.rules import GRANTED, NEVER, OF_A_MEMBER, PERMISSIONS, REASONS, allowed, demand_same
@@ -140,6 +140,18 @@ def test_nothing_is_open_to_somebody_without_a_role_or_without_a_session(
             assert visitor.send("POST", f"/console/probe/{action}").status_code == 401
 
 
+def test_what_is_approved_each_time_is_taken_by_no_form_that_does_not_ask(
+    console: Console, site: Hub
+) -> None:
+    visitor = who(console, site, "duty")
+    approving = {action for action in ACTIONS if PERMISSIONS[action].approves} - {"application.sponsor"}
+    with probes(site), refuses(site):
+        for action in approving:
+            with pytest.raises(RuntimeError, match="approved each time"):
+                visitor.post(f"/console/probe/{action}")
+        assert visitor.post("/console/probe/motion.remark").text == "done"
+
+
 def test_every_route_of_the_console_names_its_action(site: Hub) -> None:
     guarded = {}
     for route in routes(site):
@@ -185,7 +197,7 @@ def test_the_table_is_the_one_of_the_design() -> None:
 
 
 def test_duties_are_separate_whatever_else_somebody_is() -> None:
-    voting = {action for action in ACTIONS if PERMISSIONS[action].approves}
+    voting = {action for action in ACTIONS if PERMISSIONS[action].passkey}
     writing = {action for action in ACTIONS if PERMISSIONS[action].writes} - {"security.manage"}
     for size in (1, 2, 3):
         for roles in combinations(ROLES, size):

@@ -17,7 +17,7 @@ from tests.governance.pages.sitting import served
 from tests.support.board import DOCUMENT, Board, found
 from tests.support.browser import running
 from tests.support.clock import MovableClock
-from tests.support.console import browser_person
+from tests.support.console import browser_approve, browser_person
 from tests.support.databases import Databases
 from tests.support.hub import Hub
 from tests.support.officers import Officer, panel, seats
@@ -62,6 +62,11 @@ class Person:
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def approve(self, name: str) -> None:
+        """Press it, read what it would do, and approve that with the passkey."""
+        self.press(name)
+        browser_approve(self.page)
 
 
 class House:
@@ -110,7 +115,7 @@ class House:
                 field.select_option(value)
             else:
                 field.fill(value)
-        page.get_by_role("button", name="Propose").click()
+        self.people[seat].approve("Propose it")
         page.wait_for_url(MOTION)
         return page.url.removeprefix(self.hub.issuer)
 
@@ -118,8 +123,8 @@ class House:
         """Two endorse it, one has something to say, and a week passes."""
         for seat in endorsers:
             page = self.people[seat].at(motion)
-            self.people[seat].press("I have no conflict")
-            self.people[seat].press("Endorse")
+            self.people[seat].approve("I have no conflict")
+            self.people[seat].approve("Endorse")
         page.get_by_label("Remark", exact=True).select_option("support")
         page.get_by_label("About").select_option("urgency")
         self.people[endorsers[-1]].press("Add the remark")
@@ -131,7 +136,7 @@ class House:
         for seat in by or self.seats:
             page = self.people[seat].at(motion)
             if page.get_by_role("button", name="I have no conflict").count():
-                self.people[seat].press("I have no conflict")
+                self.people[seat].approve("I have no conflict")
             page.get_by_label(choice).check()
             self.people[seat].press(SIGN)
             expect(page.get_by_role("row", name=seat).first).to_contain_text("passkey")
@@ -171,7 +176,7 @@ class House:
         for place, handle in enumerate(("vera", "viktor")):
             page = self.people[handle].reading(path, "Vetting")
             if place == 0:
-                self.people[handle].press("Begin with the checks")
+                self.people[handle].approve("Begin with the checks")
             for item in ITEMS:
                 part = page.locator(f"#item-{item}")
                 if part.get_attribute("open") is None:
@@ -179,6 +184,7 @@ class House:
                 part.get_by_label("good").check()
                 part.get_by_label("SHA-256 of the evidence").fill(DOCUMENT)
                 part.get_by_role("button", name="Record my finding").click()
+                browser_approve(page)
         expect(page.get_by_text("13 of 13 items are checked by two people")).to_be_visible()
 
     def admit(self, name: str, key: SigningKey) -> None:
@@ -186,7 +192,7 @@ class House:
         application = self.apply(name, key)
         self.vet(application)
         page = self.people["s1"].reading(f"/console/applications/{application}", "Vetting")
-        self.people["s1"].press("Propose the admission to the board")
+        self.people["s1"].approve("Propose the admission to the board")
         motion = page.url.removeprefix(self.hub.issuer)
         self.discuss(motion, "s2", "s3")
         self.vote(motion)
@@ -199,7 +205,7 @@ class House:
         first, second = self.duty[:2]
         page = self.people[first].at(f"/console/emergency?member={issuer}")
         expect(page.get_by_role("heading", name="What it would stop")).to_be_visible()
-        self.people[first].press("Begin the emergency suspension")
+        self.people[first].approve("Begin the emergency suspension")
         motion = page.url.removeprefix(self.hub.issuer)
         self.vote(motion, by=[first, second], choice="Yes: suspend it now")
         page = self.people["s1"].at("/console/docket")

@@ -2,9 +2,11 @@
 
 Console(hub).person("ada", roles=("vetter",))     enrolled with a passkey and signed in over HTTP
     .get("/console/people")  .post("/console/sign-out", name="value")  .sign(challenge)
+    .offer("/console/ties", issuer="…")           a form as it is; `post` approves as well what it does, when asked
 seat(hub, {"ada": Seated("s1", "platform", False, True)})   a roster for tests that have none; a seat's passkeys are
                                                             those its person has made
 browser_person(page, hub, "ada")                  the same in a browser page with a virtual authenticator
+browser_approve(page)                             what a form did is asked about, and the page's passkey approves it
 shots(page, "people")                             four pictures, 1280 and 390 px, light and dark, in the folder that
                                                   the environment names in TOCSIN_SHOTS
 axe(page)                                         nothing for an accessibility checker to complain about
@@ -15,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
@@ -28,6 +30,7 @@ from tocsin.accounts.service import Accounts, Link, open_accounts
 from tocsin.accounts.service.secrets import decode
 from tocsin.web.console import COOKIE, MEDIA_TYPE, csrf
 from tocsin.web.people import RelyingParty, Seated
+from tocsin_schemas.problems import REGISTRY
 
 SHOTS = "TOCSIN_SHOTS"
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
@@ -56,6 +59,17 @@ class Visitor:
         return self.send("GET", path, headers=headers)
 
     def post(self, path: str, /, **fields: str) -> httpx2.Response:
+        """Send a form and approve with the passkey what it does, if the hub asks for that."""
+        return self.approve(self.offer(path, **fields))
+
+    def approve(self, answer: httpx2.Response) -> httpx2.Response:
+        """Approve what a page asks about, if it asks."""
+        asked = approval_asked(answer)
+        if asked is None:
+            return answer
+        return self.offer(asked.path, **asked.fields, **self.sign(asked.challenge))
+
+    def offer(self, path: str, /, **fields: str) -> httpx2.Response:
         """Send a form as one of our pages would: with its token and origin."""
         return self.send("POST", path, {"csrf": csrf(self.secret), **fields}, {"origin": self.party.origin})
 
@@ -138,6 +152,30 @@ class Visitor:
             self.cookies[name] = value
 
 
+class Asked(NamedTuple):
+    """What a page asks to approve: where its form goes, the fields it carries, and what a passkey has to answer."""
+
+    path: str
+    fields: dict[str, str]
+    challenge: str
+
+
+def approval_asked(answer: httpx2.Response) -> Asked | None:
+    """What somebody is asked to approve, if they are."""
+    title = REGISTRY["approval-needed"].title
+    if answer.status_code != REGISTRY["approval-needed"].status or title not in answer.text:
+        return None
+    tags = Reader(answer.text).tags
+    (at,) = [place for place, (tag, attrs) in enumerate(tags) if tag == "form" and "data-passkey" in attrs]
+    form = tags[at][1]
+    fields = {
+        str(attrs["name"]): str(attrs["value"])
+        for tag, attrs in tags[at:]
+        if tag == "input" and "value" in attrs and attrs["name"] != "csrf"
+    }
+    return Asked(str(form["action"]), fields, str(form["data-challenge"]))
+
+
 class Console:
     """The people of a hub."""
 
@@ -187,6 +225,12 @@ def browser_sign_in(page: Page) -> None:
     page.goto("/console/sign-in")
     page.get_by_role("button", name="passkey").first.click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def browser_approve(page: Page) -> None:
+    """Approve with the page's passkey what it asks about, and see what comes of it."""
+    with page.expect_navigation():
+        page.get_by_role("button", name="Approve with my passkey").click()
 
 
 def virtual_authenticator(page: Page) -> str:

@@ -44,13 +44,16 @@ _BOARD: Final[frozenset[Role]] = frozenset({"board"})
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Who may do something. `approves`: only after signing in with a passkey. `sensitive`: reading what is logged.
+    """Who may do something, and what it takes besides a session.
 
+    `passkey`: one begun with a passkey. `approves`: the answer of a passkey to exactly this as well, each time; a
+    signed ballot needs none, for it is such an answer, and a remark is no approval. `sensitive`: reading is logged.
     `writes` is true of everything but reading.
     """
 
     roles: frozenset[Role]
     approves: bool = False
+    passkey: bool = False
     sensitive: bool = False
     writes: bool = True
 
@@ -59,14 +62,14 @@ def _read(*roles: Role, sensitive: bool = False) -> Permission:
     return Permission(frozenset(roles) or _EVERYONE, sensitive=sensitive, writes=False)
 
 
-def _do(*roles: Role, approves: bool = False) -> Permission:
-    return Permission(frozenset(roles) or _EVERYONE, approves=approves)
+def _do(*roles: Role, approves: bool = False, passkey: bool = False) -> Permission:
+    return Permission(frozenset(roles) or _EVERYONE, approves=approves, passkey=approves or passkey)
 
 
 PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "home.read": _read(),
     "security.manage": _do(),
-    "seat.accept": _do(approves=True),
+    "seat.accept": _do(passkey=True),
     "people.read": _read("operator", "auditor"),
     "people.manage": _do("operator"),
     "readlog.read": _read("auditor"),
@@ -78,9 +81,9 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "motion.read": _read("board", "auditor"),
     "motion.propose": _do("board", approves=True),
     "motion.endorse": _do("board", approves=True),
-    "motion.remark": _do("board", approves=True),
+    "motion.remark": _do("board", passkey=True),
     "motion.recuse": _do("board", approves=True),
-    "motion.vote": _do("board", approves=True),
+    "motion.vote": _do("board", passkey=True),
     "emergency.read": _read("board", "duty", "auditor"),
     "emergency.sign": _do("duty", approves=True),
     "member.read": _read("board", "vetter", "operator", "auditor"),

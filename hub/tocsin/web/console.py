@@ -1,9 +1,10 @@
 """The console over HTTP: who calls, what they sent, and pages in one layout. Pages of every feature are made with it.
 
 Rules: every route of a person names its action in `person(action)`; every form goes through `form`, which wants the
-console's own origin and a token bound to the visitor's cookie. The cookie is a secret of 256 random bits; before
-somebody has signed in it stands for nothing, and signing in gives a new one. A page runs no script but passkey.js, and
-that only where it says so. What somebody sent is never shown again.
+console's own origin and a token bound to the visitor's cookie; a form that approves something goes through
+`tocsin.web.approving`. The cookie is a secret of 256 random bits; before somebody has signed in it stands for nothing,
+and signing in gives a new one. A page runs no script but passkey.js, and that only where it says so. What somebody sent
+is never shown again before it fits.
 
 The person is found by `app.state.accounts` (see `Desk`), what they are told on every page by `app.state.notices` (see
 `Notice`); the composition root puts both there.
@@ -24,7 +25,7 @@ from fastapi.responses import RedirectResponse
 from tocsin.errors import Refused
 from tocsin.web import html
 from tocsin.web.body import Body, body
-from tocsin.web.people import Action, Person, PurposeNeeded, RelyingParty
+from tocsin.web.people import Action, ApprovalNeeded, Person, PurposeNeeded, RelyingParty
 from tocsin_schemas.problems import REGISTRY
 
 HOME: Final = "/console"
@@ -38,6 +39,8 @@ SECRET_BYTES: Final = 32
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES: Final = 32 * 1024
 MAX_FIELDS: Final = 200
+SAFE: Final = frozenset({"GET", "HEAD"})
+"""The methods that only read (RFC 9110 §9.2.1)."""
 _RETURN: Final = re.compile(r"/console(/[A-Za-z0-9][A-Za-z0-9._~-]{0,79}){0,6}")
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _Word = TypeVar("_Word", bound=str)
@@ -101,6 +104,9 @@ class Desk(Protocol):
     def may(self, person: Person, action: Action) -> bool:
         """Whether somebody's roles allow an action."""
 
+    def approves(self, action: Action) -> bool:
+        """Whether doing it is approved with a passkey each time."""
+
     def approval(self, person: Person, action: Action, subject: str) -> tuple[str, tuple[str, ...]]:
         """A fresh challenge, and the passkeys that may answer it, all in base64url."""
 
@@ -125,6 +131,14 @@ class Form(dict[str, str]):
                 return word
         raise Refused("request-invalid", name, "not one of what can be chosen")
 
+    def ticked(self, name: str) -> bool:
+        """Whether a box is ticked.
+
+        Raises:
+            Refused: `request-invalid` for what no box sends.
+        """
+        return name in self and bool(self.one_of(name, ("on",)))
+
 
 def desk(request: Request) -> Desk:
     """The accounts of this hub."""
@@ -136,18 +150,31 @@ def person(action: Action) -> Callable[[Request], Person]:
     """A dependency that gives the person signed in, who must be allowed `action`.
 
     Raises (when used):
-        Refused: `signed-out`, `role-missing`, `passkey-needed`, `purpose-needed`.
+        Refused: as `admitted`.
+        RuntimeError: for a form that does what is approved each time: only `tocsin.web.approving.approver` takes it.
     """
 
     def found(request: Request) -> Person:
-        secret = request.cookies.get(COOKIE, "")
-        who = desk(request).identify(secret)
-        # Whoever may not do this is told so on a page of theirs.
-        request.state.person = who
-        return desk(request).admit(who, secret, action, request.url.path)
+        who = admitted(request, action)
+        if request.method not in SAFE and desk(request).approves(action):
+            raise RuntimeError(f"{action} is approved each time")
+        return who
 
     found.action = action  # type: ignore[attr-defined]  # the tests of the matrix find every guarded route by it
     return found
+
+
+def admitted(request: Request, action: Action) -> Person:
+    """The person signed in, if they may do `action`.
+
+    Raises:
+        Refused: `signed-out`, `role-missing`, `passkey-needed`, `purpose-needed`.
+    """
+    secret = request.cookies.get(COOKIE, "")
+    who = desk(request).identify(secret)
+    # Whoever may not do this is told so on a page of theirs.
+    request.state.person = who
+    return desk(request).admit(who, secret, action, request.url.path)
 
 
 _read: Final[Callable[[Request], Awaitable[Body]]] = body({MEDIA_TYPE: MAX_FORM_BYTES})
@@ -288,24 +315,6 @@ def signed_out() -> Response:
     return answer
 
 
-def approval(request: Request, who: Person, action: Action, subject: str) -> tuple[str, tuple[str, ...]]:
-    """A challenge to approve something with, and the passkeys that may (both for `parts.prompt`).
-
-    `subject` says what exactly: the approval is good for that, by this person, once, within five minutes.
-    """
-    return desk(request).approval(who, action, subject)
-
-
-def approve(request: Request, who: Person, action: Action, subject: str, sent: Form) -> str:
-    """See that `who` has just approved `subject` with a passkey; the id of the credential.
-
-    Raises:
-        Refused: `challenge-invalid`, `credential-unknown`, `credential-cloned`, `assertion-invalid`,
-            `assertion-unverified-user`.
-    """
-    return desk(request).approve(who, action, subject, sent)
-
-
 def allowed(request: Request, who: Person, action: Action) -> bool:
     """Whether somebody's roles allow an action."""
     return desk(request).may(who, action)
@@ -319,7 +328,7 @@ def is_page(request: Request) -> bool:
 
 def refused(request: Request, error: Refused) -> Response:
     """A refusal as a page; who is not signed in goes to do so, and comes back."""
-    reading = request.method in {"GET", "HEAD"}
+    reading = request.method in SAFE
     path = request.url.path
     who: Person | None = getattr(request.state, "person", None)
     problem = REGISTRY[error.code]
@@ -333,6 +342,16 @@ def refused(request: Request, error: Refused) -> Response:
             status=problem.status,
             action=error.action,
             reasons=error.reasons,
+        )
+    elif isinstance(error, ApprovalNeeded):
+        return page(
+            request,
+            who,
+            "console/approval.html",
+            status=problem.status,
+            passkeys=True,
+            problem=problem,
+            needed=error,
         )
     else:
         answer = page(

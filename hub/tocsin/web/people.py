@@ -6,7 +6,7 @@ Pure: rules and services of every feature may import it. Which role may do what 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from tocsin.errors import Refused
@@ -71,6 +71,31 @@ class PurposeNeeded(Refused):
         super().__init__("purpose-needed", "purpose", "say first why you read this")
         self.action = action
         self.reasons = reasons
+
+
+class Approval(NamedTuple):
+    """What is approved, in plain words: a heading, a sentence, the facts it rests on, and the page it was asked on."""
+
+    title: str
+    text: str
+    facts: tuple[tuple[str, str], ...]
+    back: str
+
+
+class ApprovalNeeded(Refused):
+    """Somebody is to approve with a passkey what they have just sent.
+
+    `fields` are what they sent, `challenge` is what one of the passkeys `allow` has to answer.
+    """
+
+    def __init__(
+        self, what: Approval, fields: Mapping[str, str], challenge: str, allow: tuple[str, ...]
+    ) -> None:
+        super().__init__("approval-needed", "", "approve it with your passkey")
+        self.what = what
+        self.fields = fields
+        self.challenge = challenge
+        self.allow = allow
 
 
 @dataclass(frozen=True, slots=True)

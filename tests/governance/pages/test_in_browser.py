@@ -14,7 +14,7 @@ from tests.governance.pages.sitting import Room, seat_people, served
 from tests.support.board import DOCUMENT, VETTERS
 from tests.support.browser import running
 from tests.support.clock import MovableClock
-from tests.support.console import SHOTS, axe, browser_person, browser_sign_in, shots
+from tests.support.console import SHOTS, axe, browser_approve, browser_person, browser_sign_in, shots
 from tests.support.databases import Databases
 from tocsin.config import Settings
 from tocsin.governance.rules.vetting import ITEMS
@@ -100,6 +100,8 @@ def test_the_board_does_its_work_in_a_browser(ada: Seen) -> None:
     ada.look(f"/console/motions/{motion}", "motion-closed")
     expect(page.get_by_text("Vetting report")).to_have_count(0)
     page.get_by_role("button", name="I have no conflict").click()
+    ada.look("", "approve-declaration")
+    browser_approve(page)
     for seat in ("s2", "s3", "s4"):
         board.vote(motion, seat)
     ada.look(f"/console/motions/{motion}", "motion-ballot")
@@ -121,6 +123,7 @@ def test_the_board_does_its_work_in_a_browser(ada: Seen) -> None:
     motions.remark(board.chamber, board.seated("s2"), talked, "concern", "proportionality", DOCUMENT)
     page.goto(f"/console/motions/{talked}")
     page.get_by_role("button", name="I have no conflict").click()
+    browser_approve(page)
     page.get_by_label("Remark", exact=True).select_option("support")
     page.get_by_label("About").select_option("urgency")
     page.get_by_role("button", name="Add the remark").click()
@@ -134,6 +137,7 @@ def test_the_board_does_its_work_in_a_browser(ada: Seen) -> None:
         page.get_by_label("Organisation").fill(issuer)
         page.get_by_label("Ended on").fill(ended)
         page.get_by_role("button", name="Declare it").click()
+        browser_approve(page)
         expect(page.get_by_role("listitem").filter(has_text=issuer)).to_be_visible()
     page.get_by_label("Organisation").fill("https://pixel.example")
     page.get_by_label("Ended on").fill("2099-01-01")
@@ -161,12 +165,15 @@ def test_the_board_does_its_work_in_a_browser(ada: Seen) -> None:
     opened.get_by_label("good").check()
     opened.get_by_label("SHA-256 of the evidence").fill(DOCUMENT)
     opened.get_by_role("button", name="Record my finding").click()
+    ada.look("", "approve-finding")
+    browser_approve(page)
     expect(page.locator("#item-appeal_works tr", has_text="ada")).to_have_count(1)
     ada.look("/console", "home")
 
     # 4. An emergency: what it would stop, two signatures, the clock.
     ada.look(f"/console/emergency?member={PIXEL}", "emergency-preview")
     page.get_by_role("button", name="Begin the emergency suspension").click()
+    browser_approve(page)
     page.get_by_label("Yes: suspend it now").check()
     page.get_by_role("button", name="Sign my vote with a passkey").click()
     expect(page.get_by_role("row", name="s1")).to_contain_text("passkey")
@@ -217,8 +224,12 @@ def test_the_keys_of_a_seat_are_chosen_by_their_thumbprints(ada: Seen) -> None:
     ada.look("", "propose-roster-keys")
     page.get_by_label(nina.authenticator.jwk["kid"]).check()
     page.get_by_role("button", name="Propose it").click()
+    ada.look("", "approve-roster")
+    browser_approve(page)
     expect(page.get_by_text("After: platform, nina until 2036-01-01")).to_be_visible()
     ada.look("", "motion-roster")
     page.get_by_role("button", name="Withdraw my motion").click()
+    browser_approve(page)
+    expect(page.get_by_text("Withdrawn", exact=True)).to_be_visible()
     page.goto("/console/security")
     ada.look("", "security")

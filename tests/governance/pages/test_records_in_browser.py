@@ -13,7 +13,7 @@ from tests.governance.pages.sitting import Room, seat_people, served
 from tests.signals.material import md5, report
 from tests.support.browser import running
 from tests.support.clock import MovableClock
-from tests.support.console import SHOTS, axe, browser_person, browser_sign_in, shots
+from tests.support.console import SHOTS, axe, browser_approve, browser_person, browser_sign_in, shots
 from tests.support.databases import Databases
 from tocsin.config import Settings
 from tocsin_schemas.jwk import SigningKey
@@ -82,6 +82,8 @@ def test_everything_on_record_can_be_looked_at(room: Room, browser: Browser) -> 
     member.get_by_role("button", name="Show it").click()
     look(member, "", "sponsorship-found")
     member.get_by_role("button", name="Sponsor it for").click()
+    look(member, "", "approve-sponsorship")
+    browser_approve(member)
     expect(member.get_by_role("status")).to_contain_text("now sponsors https://newcomer.example")
     look(member, "/console/appeals/new", "appeal-none")
     board.decide("member.sanction", PIXEL)

@@ -39,6 +39,10 @@ class Accounts:
         """Whether somebody's roles allow an action."""
         return rules.allowed(person.roles, action)
 
+    def approves(self, action: Action) -> bool:
+        """Whether doing it is approved with a passkey each time."""
+        return rules.PERMISSIONS[action].approves
+
     def approval(self, person: Person, action: Action, subject: str) -> tuple[str, tuple[str, ...]]:
         """As `signing_in.approval`."""
         return signing_in.approval(self.context, person, action, subject)

@@ -40,7 +40,7 @@ def admit(context: Context, person: Person, secret: str, action: Action, subject
     permission = rules.PERMISSIONS[action]
     if not rules.allowed(person.roles, action):
         raise Refused("role-missing")
-    if permission.approves and not person.passkey:
+    if permission.passkey and not person.passkey:
         raise Refused("passkey-needed")
     if not permission.sensitive:
         return person

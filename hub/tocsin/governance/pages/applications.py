@@ -10,11 +10,14 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
+from tocsin.governance.pages.details import approval
 from tocsin.governance.rules.applications import QUESTIONS
+from tocsin.governance.rules.motions import read_digest
 from tocsin.governance.service import applications, motions, vetting
 from tocsin.governance.service.views import ApplicationView
+from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Sent, allowed, page, person, to
-from tocsin.web.people import Person
+from tocsin.web.people import Approval, Person
 from tocsin_schemas.vocabulary import ApplicationState, VettingItem, VettingResult
 
 router: Final = APIRouter(prefix="/console/applications", include_in_schema=False)
@@ -27,6 +30,7 @@ GROUPS: Final[tuple[tuple[str, tuple[ApplicationState, ...]], ...]] = (
     ("Ended", ("rejected", "lapsed")),
 )
 """Drafts are the applicant's own affair until they are handed in."""
+Vetter = Annotated[Approver, Depends(approver("application.vet"))]
 
 
 @router.get("")
@@ -54,45 +58,46 @@ def workbench(
 
 
 @router.post("/{application_id}/vetting")
-def begin(
-    request: Request,
-    application_id: str,
-    who: Annotated[Person, Depends(person("application.vet"))],
-    _sent: Sent,
-) -> Response:
+def begin(request: Request, application_id: str, by: Vetter) -> Response:
     """Begin with the checks."""
     at = actors.chamber(request)
+    who = by.approve(_said(request, application_id, "Begin with the checks", "The checks of {} begin."))
     return _act(request, who, application_id, lambda: vetting.begin(at, application_id, actors.caller(who)))
 
 
 @router.post("/{application_id}/discard")
-def discard(
-    request: Request,
-    application_id: str,
-    who: Annotated[Person, Depends(person("application.vet"))],
-    _sent: Sent,
-) -> Response:
+def discard(request: Request, application_id: str, by: Vetter) -> Response:
     """Put aside what is no application."""
     at = actors.chamber(request)
+    said = "What {} handed in is no application: it is put aside, and may be made anew."
+    who = by.approve(_said(request, application_id, "Put an application aside", said))
     return _act(request, who, application_id, lambda: vetting.discard(at, application_id, actors.caller(who)))
 
 
 @router.post("/{application_id}/checks")
-def check(
-    request: Request,
-    application_id: str,
-    who: Annotated[Person, Depends(person("application.vet"))],
-    sent: Sent,
-) -> Response:
+def check(request: Request, application_id: str, by: Vetter) -> Response:
     """Record what the person found of one item."""
-    item: VettingItem = sent.one_of("item", get_args(VettingItem))
-
-    def act() -> None:
-        result: VettingResult = sent.one_of("result", get_args(VettingResult))
-        evidence = sent["evidence"].strip().lower()
-        vetting.check(actors.chamber(request), application_id, actors.caller(who), item, result, evidence)
-
-    return _act(request, who, application_id, act, item)
+    at = actors.chamber(request)
+    item: VettingItem = by.sent.one_of("item", get_args(VettingItem))
+    try:
+        result: VettingResult = by.sent.one_of("result", get_args(VettingResult))
+        evidence = by.sent["evidence"].strip().lower()
+        read_digest(evidence, "evidence")
+    except Refused as error:
+        return _again(request, by.person, application_id, error, item)
+    found = "good" if result == "pass" else "wanting"
+    said = f"I find “{words.ITEMS[item].title}” of {{}} {found}."
+    facts = (("What it asks", words.ITEMS[item].meaning), ("Evidence (SHA-256)", evidence))
+    who = by.approve(
+        _said(request, application_id, "Record a finding", said, *facts), "item", "result", "evidence"
+    )
+    return _act(
+        request,
+        who,
+        application_id,
+        lambda: vetting.check(at, application_id, actors.caller(who), item, result, evidence),
+        item,
+    )
 
 
 @router.post("/{application_id}/questions")
@@ -115,18 +120,27 @@ def ask(
 
 @router.post("/{application_id}/admission")
 def propose(
-    request: Request,
-    application_id: str,
-    who: Annotated[Person, Depends(person("motion.propose"))],
-    _sent: Sent,
+    request: Request, application_id: str, by: Annotated[Approver, Depends(approver("motion.propose"))]
 ) -> Response:
     """Ask the board to admit the applicant."""
     at = actors.chamber(request)
     try:
-        motion = motions.propose_admission(at, actors.seated(who), application_id)
+        view = motions.rehearse_admission(at, actors.seated(by.person), application_id)
     except Refused as error:
-        return _again(request, who, application_id, error, None)
-    return to(f"/console/motions/{motion}")
+        return _again(request, by.person, application_id, error, None)
+    who = by.approve(approval("Propose: Admit a member", _path(application_id), view, ()))
+    return to(f"/console/motions/{motions.propose_admission(at, actors.seated(who), application_id)}")
+
+
+def _said(request: Request, application_id: str, title: str, said: str, *facts: tuple[str, str]) -> Approval:
+    """What is done with an application, as what is approved: no more of it than anybody with its number may know."""
+    found = applications.status(actors.chamber(request), application_id)
+    number = ("Application", found.id)
+    return Approval(title, said.format(found.issuer), (number, *facts), _path(application_id))
+
+
+def _path(application_id: str) -> str:
+    return f"/console/applications/{application_id}"
 
 
 def _act(
@@ -141,7 +155,7 @@ def _act(
         act()
     except Refused as error:
         return _again(request, who, application_id, error, item)
-    return to(f"/console/applications/{application_id}" + (f"#item-{item}" if item else ""))
+    return to(_path(application_id) + (f"#item-{item}" if item else ""))
 
 
 def _again(

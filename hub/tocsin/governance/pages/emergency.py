@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
 from tocsin.governance.service import emergency, motions
-from tocsin.web.console import Sent, page, person, to
-from tocsin.web.people import Person
+from tocsin.web.approving import Approver, approver
+from tocsin.web.console import page, person, to
+from tocsin.web.people import Approval, Person
 from tocsin_schemas.membership import TRANSITIONS
 from tocsin_schemas.policy import Policy
 
@@ -40,12 +41,23 @@ def show(
 
 
 @router.post("")
-def begin(
-    request: Request, who: Annotated[Person, Depends(person("emergency.sign"))], sent: Sent
-) -> Response:
+def begin(request: Request, by: Annotated[Approver, Depends(approver("emergency.sign"))]) -> Response:
     """Begin: the decision is put before the duty officers, of whom two have to sign it."""
+    at = actors.chamber(request)
     try:
-        motion = emergency.begin(actors.chamber(request), actors.seated(who), sent["member"])
+        now = emergency.preview(at, by.sent["member"])
+    except Refused as error:
+        return _shown(request, by.person, "", error)
+    what = Approval(
+        "Begin an emergency suspension",
+        f"{now.issuer} is to be suspended at once: the paper is put before the duty officers, and two of them have to"
+        " sign it.",
+        (("It is now", words.MEMBERS[now.state].title),),
+        "/console/emergency",
+    )
+    who = by.approve(what, "member")
+    try:
+        motion = emergency.begin(at, actors.seated(who), now.issuer)
     except Refused as error:
         return _shown(request, who, "", error)
     return to(f"/console/motions/{motion}")

@@ -1,54 +1,33 @@
 """One motion: what it says in plain words beside its digest, the discussion, the votes, and the result with its proof.
 
 Rules: to a seat, nothing but whom it is about opens before it has said whether it has a conflict of interest; what
-is decided at once is the exception, where signing says it. A vote is signed by the person's own seat or not at all.
+is decided at once is the exception, where signing says it. A vote is signed by the person's own seat or not at all;
+what else takes or gives a voice is approved with a passkey, and a remark is neither.
 """
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, Final, NamedTuple, get_args
+from typing import Annotated, Final, NamedTuple, get_args
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
+from tocsin.governance.pages.details import approval, details
 from tocsin.governance.pages.policy import told
 from tocsin.governance.rules.motions import OPEN_STATES
 from tocsin.governance.rules.people import Seated
 from tocsin.governance.service import ballots, motions
 from tocsin.governance.service.views import BallotPaper, MotionView
+from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Form, Sent, allowed, page, person, to
-from tocsin.web.people import Person
+from tocsin.web.people import Approval, Person
 from tocsin_schemas.decisions import Assertion, Ballot
-from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.tally import AT_ONCE
 from tocsin_schemas.vocabulary import Choice, RemarkStance, RemarkTopic
 
 router: Final = APIRouter(prefix="/console/motions", include_in_schema=False)
-
-_INSTANTS: Final = frozenset({"until", "noticed_at", "filed_at"})
-_EXACT: Final = frozenset({"vetting", "keys", "kid", "terms", "control_group"})
-_LABELS: Final = {
-    "until": "Until",
-    "noticed_at": "Told of the complaint",
-    "filed_at": "Appeal filed",
-    "member_class": "Class",
-    "control_group": "Owner",
-    "sponsors": "Sponsors",
-    "vetting": "Vetting report (SHA-256)",
-    "keys": "Keys",
-    "communities": "Communities",
-    "community": "Community",
-    "read": "May read",
-    "write": "May write",
-    "kid": "Key",
-    "terms": "Terms (SHA-256)",
-    "of": "Decision appealed against",
-    "list": "List",
-    "policy": "New policy",
-    "roster": "New roster",
-}
 
 
 class Until(NamedTuple):
@@ -68,13 +47,22 @@ def motion(
 
 @router.post("/{motion_id}/declaration")
 def declare(
-    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.recuse"))], sent: Sent
+    request: Request, motion_id: str, by: Annotated[Approver, Depends(approver("motion.recuse"))]
 ) -> Response:
     """Say whether there is a conflict of interest."""
-    conflict = sent.one_of("conflict", ("yes", "no")) == "yes"
+    conflict = by.sent.one_of("conflict", ("yes", "no")) == "yes"
+    view = motions.motion(actors.chamber(request), motion_id, actors.seat(by.person))
+    what = Approval(
+        "Declare a conflict of interest" if conflict else "Declare that you have no conflict of interest",
+        "I have a conflict of interest. I neither read the discussion nor vote, and that cannot be taken back."
+        if conflict
+        else "I have no conflict of interest.",
+        (("Motion", words.DECISIONS[view.type].title), ("It is about", view.subject)),
+        _path(motion_id),
+    )
     return _act(
         request,
-        who,
+        by.approve(what, "conflict"),
         motion_id,
         lambda seat: motions.declare(actors.chamber(request), seat, motion_id, conflict=conflict),
     )
@@ -82,9 +70,10 @@ def declare(
 
 @router.post("/{motion_id}/endorsement")
 def endorse(
-    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.endorse"))], _sent: Sent
+    request: Request, motion_id: str, by: Annotated[Approver, Depends(approver("motion.endorse"))]
 ) -> Response:
     """Want the motion discussed."""
+    who = by.approve(_said(request, by.person, motion_id, "Endorse this motion"))
     return _act(
         request, who, motion_id, lambda seat: motions.endorse(actors.chamber(request), seat, motion_id)
     )
@@ -92,9 +81,10 @@ def endorse(
 
 @router.post("/{motion_id}/withdrawal")
 def withdraw(
-    request: Request, motion_id: str, who: Annotated[Person, Depends(person("motion.propose"))], _sent: Sent
+    request: Request, motion_id: str, by: Annotated[Approver, Depends(approver("motion.propose"))]
 ) -> Response:
     """Take one's own motion back."""
+    who = by.approve(_said(request, by.person, motion_id, "Withdraw this motion"))
     return _act(
         request, who, motion_id, lambda seat: motions.withdraw(actors.chamber(request), seat, motion_id)
     )
@@ -153,6 +143,19 @@ def signed_ballot(sent: Form, seat: Seated, now: int) -> Ballot:
         raise Refused("ballot-invalid", "signature", "not what a passkey answers") from None
 
 
+def _said(request: Request, who: Person, motion_id: str, title: str) -> Approval:
+    """A motion as what is approved, by a seat to which it is open."""
+    seat = actors.seat(who)
+    view = motions.motion(actors.chamber(request), motion_id, seat)
+    if _closed(view, seat):
+        raise Refused("conflict", "conflict", "say first whether you have a conflict of interest")
+    return approval(title, _path(motion_id), view, told(view.changes))
+
+
+def _path(motion_id: str) -> str:
+    return f"/console/motions/{motion_id}"
+
+
 def _act(request: Request, who: Person, motion_id: str, act: Callable[[Seated], object]) -> Response:
     """Do it and show the motion, or show it with what was wrong."""
     try:
@@ -161,13 +164,13 @@ def _act(request: Request, who: Person, motion_id: str, act: Callable[[Seated], 
         if error.code == "not-found":
             raise
         return _shown(request, who, motion_id, wrong=error)
-    return to(f"/console/motions/{motion_id}")
+    return to(_path(motion_id))
 
 
 def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None = None) -> Response:
     seat = actors.seat(who)
     view = motions.motion(actors.chamber(request), motion_id, seat)
-    recused = seat is not None and any(name == seat.seat for name, _ in view.recusals)
+    recused = _recused(view, seat)
     papers = _papers(request, who, view, seat)
     signable = [
         credential
@@ -186,10 +189,10 @@ def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None 
         wrong=advice,
         motion=view,
         until=_until(view),
-        closed_to_me=_closed(view, seat, recused=recused),
+        closed_to_me=_closed(view, seat),
         shut=recused and view.state in OPEN_STATES and bool(view.declared),
         me=None if seat is None else seat.seat,
-        details=_details(view),
+        details=details(view.params),
         changes=told(view.changes),
         decision=None if view.decision is None else json.dumps(view.decision, indent=1, sort_keys=True),
         papers=papers if signable else (),
@@ -209,9 +212,13 @@ def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None 
     )
 
 
-def _closed(view: MotionView, seat: Seated | None, *, recused: bool) -> bool:
+def _recused(view: MotionView, seat: Seated | None) -> bool:
+    return seat is not None and any(name == seat.seat for name, _ in view.recusals)
+
+
+def _closed(view: MotionView, seat: Seated | None) -> bool:
     """Whether the seat has first to say if it has a conflict."""
-    if seat is None or recused or view.proposer == seat.seat or view.threshold in AT_ONCE:
+    if seat is None or _recused(view, seat) or view.proposer == seat.seat or view.threshold in AT_ONCE:
         return False
     return view.declared is None and "declare" in view.may
 
@@ -239,31 +246,3 @@ def _until(view: MotionView) -> Until | None:
     if view.state == "ballot" and view.closes_at is not None:
         return Until("The ballot closes", view.closes_at)
     return None
-
-
-def _details(view: MotionView) -> list[tuple[str, str, bool]]:
-    """What the decision says beside its subject, as people read it; and whether every letter of it counts."""
-    return [
-        (_LABELS[name], _value(name, value), name in _EXACT)
-        for name, value in view.params.items()
-        if name in _LABELS and value not in (None, [], {})
-    ]
-
-
-def _value(name: str, value: Any) -> str:
-    if name in _INSTANTS:
-        return f"{rfc3339(value)[:16].replace('T', ' ')} UTC"
-    if name == "member_class":
-        return words.CLASSES[value]
-    if name in {"policy", "roster"}:
-        return f"version {value['version']}"
-    if name == "communities":
-        return ", ".join(_grant(item) for item in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _grant(item: dict[str, Any]) -> str:
-    rights = [word for word in ("read", "write") if item[word]]
-    return f"{item['community']} ({' and '.join(rights) or 'no rights'})"

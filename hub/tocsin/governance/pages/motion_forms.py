@@ -239,7 +239,7 @@ def _grant(_kind: DecisionType, state: BoardState) -> tuple[Entry, ...]:
 
 
 def _read_grant(sent: Form) -> Proposal:
-    params = {"community": sent["community"], "read": "read" in sent, "write": "write" in sent}
+    params = {"community": sent["community"], "read": sent.ticked("read"), "write": sent.ticked("write")}
     return Proposal(sent["member"], params)
 
 

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
+from tocsin.governance.pages.details import approval
 from tocsin.governance.service import history, motions
+from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Form, Sent, page, person, to
 from tocsin.web.people import Person
 from tocsin_schemas.board import BoardState
@@ -169,18 +171,17 @@ def simulation(
 
 
 @router.post("/change")
-def propose(
-    request: Request, who: Annotated[Person, Depends(person("motion.propose"))], sent: Sent
-) -> Response:
+def propose(request: Request, by: Annotated[Approver, Depends(approver("motion.propose"))]) -> Response:
     """Propose it."""
-    now = _in_force(request)
+    at = actors.chamber(request)
     try:
-        wanted = read(sent, now)
-        params = SetPolicy(policy=wanted).model_dump(mode="json")
-        made = motions.propose(actors.chamber(request), actors.seated(who), "policy.set", "policy", params)
+        params = SetPolicy(policy=read(by.sent, _in_force(request))).model_dump(mode="json")
+        view = motions.rehearse(at, actors.seated(by.person), "policy.set", "policy", params)
     except Refused as error:
-        return _form(request, who, error)
-    return to(f"/console/motions/{made}")
+        return _form(request, by.person, error)
+    what = approval("Propose: Change the policy", "/console/policy/change", view, told(view.changes))
+    seated = actors.seated(by.approve(what, *VALUES))
+    return to(f"/console/motions/{motions.propose(at, seated, 'policy.set', 'policy', params)}")
 
 
 def read(sent: Form, now: Policy) -> Policy:

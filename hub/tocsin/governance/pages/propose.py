@@ -6,9 +6,12 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, motion_forms, roster_form, words
+from tocsin.governance.pages.details import approval
 from tocsin.governance.pages.motion_forms import Entry, Proposal
+from tocsin.governance.pages.policy import told
 from tocsin.governance.service import motions
-from tocsin.web.console import Form, Sent, page, person, to
+from tocsin.web.approving import Approver, approver
+from tocsin.web.console import Form, page, person, to
 from tocsin.web.people import Person
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.tally import RULES
@@ -54,19 +57,29 @@ def blank(request: Request, kind: str, who: Annotated[Person, Depends(person("mo
 
 @router.post("/{kind}")
 def propose(
-    request: Request, kind: str, who: Annotated[Person, Depends(person("motion.propose"))], sent: Sent
+    request: Request, kind: str, by: Annotated[Approver, Depends(approver("motion.propose"))]
 ) -> Response:
     """Propose it, or show the form with what was wrong."""
     known = _kind(kind)
     at = actors.chamber(request)
     try:
-        said = _read(request, known, sent)
-        motion = motions.propose(
-            at, actors.seated(who), known, said.subject, said.params, complainant=said.complainant
-        )
+        subject, params, complainant = _read(request, known, by.sent)
+        view = motions.rehearse(at, actors.seated(by.person), known, subject, params, complainant=complainant)
     except Refused as error:
-        return _form(request, who, known, sent, error)
-    return to(f"/console/motions/{motion}")
+        return _form(request, by.person, known, by.sent, error)
+    what = approval(
+        f"Propose: {words.DECISIONS[known].title}",
+        f"/console/motions/new/{known}",
+        view,
+        told(view.changes),
+        without=view.params.keys() - params.keys(),
+        complainant=complainant,
+    )
+    names = [entry.name for entry in _entries(request, known, _state(request), by.sent)]
+    seated = actors.seated(by.approve(what, *names))
+    return to(
+        f"/console/motions/{motions.propose(at, seated, known, subject, params, complainant=complainant)}"
+    )
 
 
 def _kind(text: str) -> DecisionType:

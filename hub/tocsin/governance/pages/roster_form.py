@@ -109,7 +109,14 @@ def read(state: BoardState, sent: Form, keys_of: Passkeys) -> Proposal:
             somebody new are chosen.
     """
     name, handle, issuer = sent["seat"], sent.get("handle", "").strip() or None, sent.get("issuer") or None
-    sent.one_of("seat", [option.value for option in entries(state)[0].options])
+    for entry in entries(state):
+        if entry.kind == "check":
+            sent.ticked(entry.name)
+        elif entry.kind == "choice" and (entry.required or sent.get(entry.name)):
+            sent.one_of(entry.name, [option.value for option in entry.options])
+    for box in sent:
+        if box.startswith(KEY):
+            sent.ticked(box)
     member = None if issuer is None else state.members.get(issuer)
     day(sent["term_ends"], "term_ends")
     seat: dict[str, Any] = {
@@ -122,8 +129,8 @@ def read(state: BoardState, sent: Form, keys_of: Passkeys) -> Proposal:
     if handle is not None:
         seat |= {
             "handle": check_handle(handle),
-            "chair": "chair" in sent,
-            "duty": "duty" in sent,
+            "chair": sent.ticked("chair"),
+            "duty": sent.ticked("duty"),
             "credentials": _credentials(state, sent, handle, keys_of),
         }
         if issuer is not None:

@@ -8,10 +8,12 @@ from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
 from tocsin.governance.service import applications
 from tocsin.governance.service.views import ApplicationStatus
-from tocsin.web.console import Sent, page, person
-from tocsin.web.people import Person
+from tocsin.web.approving import Approver, approver
+from tocsin.web.console import page, person
+from tocsin.web.people import Approval, Person
 
-router: Final = APIRouter(prefix="/console/sponsorship", include_in_schema=False)
+HERE: Final = "/console/sponsorship"
+router: Final = APIRouter(prefix=HERE, include_in_schema=False)
 
 Sponsor = Annotated[Person, Depends(person("application.sponsor"))]
 
@@ -28,10 +30,20 @@ def ask(request: Request, who: Sponsor, application: str = "") -> Response:
 
 
 @router.post("")
-def sponsor(request: Request, who: Sponsor, sent: Sent) -> Response:
+def sponsor(request: Request, by: Annotated[Approver, Depends(approver("application.sponsor"))]) -> Response:
     """Sponsor it for the person's organisation."""
+    at = actors.chamber(request)
     try:
-        view = applications.sponsor(actors.chamber(request), sent["application"], actors.admin(who))
+        found = applications.status(at, by.sent["application"])
+    except Refused as error:
+        return _shown(request, by.person, wrong=error)
+    issuer = actors.admin(by.person).org_issuer
+    said = f"{issuer} knows {found.issuer}, is not related to it, and would answer for letting it in."
+    who = by.approve(
+        Approval("Sponsor an applicant", said, (("Application", found.id),), HERE), "application"
+    )
+    try:
+        view = applications.sponsor(at, found.id, actors.admin(who))
     except Refused as error:
         return _shown(request, who, wrong=error)
     return _shown(request, who, done=view.issuer)

@@ -7,9 +7,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
 from tocsin.governance.pages.motion_forms import day, kept_day
+from tocsin.governance.rules.motions import check_tie
 from tocsin.governance.service import motions
-from tocsin.web.console import Form, Sent, page, person, to
-from tocsin.web.people import Person
+from tocsin.web.approving import Approver, approver
+from tocsin.web.console import Form, page, person, to
+from tocsin.web.people import Approval, Person
+from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import Policy
 
 router: Final = APIRouter(prefix="/console/ties", include_in_schema=False)
@@ -33,14 +36,29 @@ def ties(request: Request, who: Seatholder) -> Response:
 
 
 @router.post("")
-def declare(request: Request, who: Seatholder, sent: Sent) -> Response:
+def declare(request: Request, by: Annotated[Approver, Depends(approver("motion.recuse"))]) -> Response:
     """Declare a tie, or that one has ended."""
     try:
-        ended = day(sent["ended_at"], "ended_at") if sent.get("ended_at") else None
-        motions.declare_tie(actors.chamber(request), actors.seated(who), sent["issuer"].strip(), ended)
+        issuer = by.sent["issuer"].strip()
+        ended = day(by.sent["ended_at"], "ended_at") if by.sent.get("ended_at") else None
+        check_tie(issuer, ended, actors.now(request))
     except Refused as error:
-        return _shown(request, who, sent, error)
+        return _shown(request, by.person, by.sent, error)
+    who = by.approve(_said(issuer, ended), "issuer", "ended_at")
+    try:
+        motions.declare_tie(actors.chamber(request), actors.seated(who), issuer, ended)
+    except Refused as error:
+        return _shown(request, who, by.sent, error)
     return to(HERE)
+
+
+def _said(issuer: str, ended: int | None) -> Approval:
+    if ended is None:
+        return Approval(
+            "Declare a tie", f"I am tied to {issuer}, and have no vote on motions about it.", (), HERE
+        )
+    day = rfc3339(ended)[:10]
+    return Approval("Declare that a tie has ended", f"My tie to {issuer} ended on {day}.", (), HERE)
 
 
 def _shown(request: Request, who: Person, sent: Form | None = None, wrong: Refused | None = None) -> Response:

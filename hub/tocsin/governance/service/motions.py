@@ -5,7 +5,7 @@ Every use case first lets the windows move that are over, so that nobody acts on
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from tocsin.db import UnitOfWork
@@ -53,24 +53,27 @@ def propose(
             moved otherwise; `conflict` while the same is before the board; and as the chain, for what it would refuse
             at the end of the ballot as things stand.
     """
-    if kind in rules.ELSEWHERE:
-        raise Refused("claim-invalid", "type", rules.ELSEWHERE[kind])
-    if complainant is not None:
-        rules.check_issuer(complainant, "complainant")
     with chamber.database.transaction() as uow:
-        state = chamber.chain.lock(uow)
-        board_seat_of(state, seated)
-        said = rules.read_params(kind, _noticed(kind, params, uow.now))
-        about = rules.check_subject(_FIXED_SUBJECTS.get(kind, subject))
-        if any(other.params == canonical(said) for other in store.about(uow, about, kind)):
-            raise Refused("conflict", "subject", "the same motion is before the board")
-        row = course.begin(uow, kind, about, said, proposer=seated.seat, complainant=complainant)
-        _check(uow, state, row)
-        if row.threshold == "single":
-            course.open_ballot(chamber, uow, state, row)
-        else:
-            course.discuss_if_endorsed(uow, state, row)
-        return row.id
+        return _propose(chamber, uow, seated, kind, subject, params, complainant)
+
+
+def rehearse(
+    chamber: Chamber,
+    seated: Seated,
+    kind: DecisionType,
+    subject: str,
+    params: Mapping[str, Any],
+    *,
+    complainant: str | None = None,
+) -> MotionView:
+    """The motion that the same words would propose; nothing is kept.
+
+    Raises:
+        Refused: as `propose`.
+    """
+    with _rehearsal(chamber) as uow:
+        made = _propose(chamber, uow, seated, kind, subject, params, complainant)
+        return showing.view(uow, chamber.chain.state(uow), course.get(uow, made), seated)
 
 
 def propose_admission(chamber: Chamber, seated: Seated, application_id: str) -> str:
@@ -81,41 +84,18 @@ def propose_admission(chamber: Chamber, seated: Seated, application_id: str) -> 
             `sponsors-missing`; as `propose`.
     """
     with chamber.database.transaction() as uow:
-        state = chamber.chain.lock(uow)
-        board_seat_of(state, seated)
-        application = dossier.get(uow, application_id, lock=True)
-        if application.state not in {"vetting", "discussion"}:
-            raise Refused("conflict", "state", "an application is moved when it has been vetted")
-        if _before_the_board(uow, application.issuer):
-            raise Refused("conflict", "subject", "its admission is before the board")
-        report = dossier.report_of(uow, application)
-        group = application.control_group_id
-        offered = [given.issuer for given in applications.sponsors(uow, application.id)]
-        named = sponsors.chosen(state, offered, group)
-        if len(named) < sponsors.needed(state, group):
-            raise Refused("sponsors-missing", "sponsors", "two unrelated members have to stand up for it")
-        params = Admit(
-            member_class=application.member_class,
-            control_group=group,
-            sponsors=list(named[: sponsors.needed(state, group)]),
-            vetting=vetting.report_digest(report).hex(),
-            keys=[key.kid for key in applications.keys(uow, application.id)],
-            communities=[
-                Grant(community=wish.community, read=wish.read, write=wish.write)
-                for wish in applications.wishes(uow, application.id)
-            ],
-        )
-        row = course.begin(
-            uow,
-            "member.admit",
-            application.issuer,
-            params,
-            proposer=seated.seat,
-            application_id=application.id,
-        )
-        _check(uow, state, row)
-        course.discuss_if_endorsed(uow, state, row)
-        return row.id
+        return _propose_admission(chamber, uow, seated, application_id)
+
+
+def rehearse_admission(chamber: Chamber, seated: Seated, application_id: str) -> MotionView:
+    """The motion that would admit the applicant; nothing is kept.
+
+    Raises:
+        Refused: as `propose_admission`.
+    """
+    with _rehearsal(chamber) as uow:
+        made = _propose_admission(chamber, uow, seated, application_id)
+        return showing.view(uow, chamber.chain.state(uow), course.get(uow, made), seated)
 
 
 def withdraw(chamber: Chamber, seated: Seated, motion_id: str) -> MotionView:
@@ -307,6 +287,84 @@ def _before_the_board(uow: UnitOfWork, issuer: str) -> bool:
         else:
             found = True
     return found
+
+
+def _propose(
+    chamber: Chamber,
+    uow: UnitOfWork,
+    seated: Seated,
+    kind: DecisionType,
+    subject: str,
+    params: Mapping[str, Any],
+    complainant: str | None,
+) -> str:
+    if kind in rules.ELSEWHERE:
+        raise Refused("claim-invalid", "type", rules.ELSEWHERE[kind])
+    if complainant is not None:
+        rules.check_issuer(complainant, "complainant")
+    state = chamber.chain.lock(uow)
+    board_seat_of(state, seated)
+    said = rules.read_params(kind, _noticed(kind, params, uow.now))
+    about = rules.check_subject(_FIXED_SUBJECTS.get(kind, subject))
+    if any(other.params == canonical(said) for other in store.about(uow, about, kind)):
+        raise Refused("conflict", "subject", "the same motion is before the board")
+    row = course.begin(uow, kind, about, said, proposer=seated.seat, complainant=complainant)
+    _check(uow, state, row)
+    if row.threshold == "single":
+        course.open_ballot(chamber, uow, state, row)
+    else:
+        course.discuss_if_endorsed(uow, state, row)
+    return row.id
+
+
+def _propose_admission(chamber: Chamber, uow: UnitOfWork, seated: Seated, application_id: str) -> str:
+    state = chamber.chain.lock(uow)
+    board_seat_of(state, seated)
+    application = dossier.get(uow, application_id, lock=True)
+    if application.state not in {"vetting", "discussion"}:
+        raise Refused("conflict", "state", "an application is moved when it has been vetted")
+    if _before_the_board(uow, application.issuer):
+        raise Refused("conflict", "subject", "its admission is before the board")
+    report = dossier.report_of(uow, application)
+    group = application.control_group_id
+    offered = [given.issuer for given in applications.sponsors(uow, application.id)]
+    named = sponsors.chosen(state, offered, group)
+    if len(named) < sponsors.needed(state, group):
+        raise Refused("sponsors-missing", "sponsors", "two unrelated members have to stand up for it")
+    params = Admit(
+        member_class=application.member_class,
+        control_group=group,
+        sponsors=list(named[: sponsors.needed(state, group)]),
+        vetting=vetting.report_digest(report).hex(),
+        keys=[key.kid for key in applications.keys(uow, application.id)],
+        communities=[
+            Grant(community=wish.community, read=wish.read, write=wish.write)
+            for wish in applications.wishes(uow, application.id)
+        ],
+    )
+    row = course.begin(
+        uow,
+        "member.admit",
+        application.issuer,
+        params,
+        proposer=seated.seat,
+        application_id=application.id,
+    )
+    _check(uow, state, row)
+    course.discuss_if_endorsed(uow, state, row)
+    return row.id
+
+
+class _Rehearsed(Exception):
+    """A rehearsal is over, and its transaction with it."""
+
+
+@contextmanager
+def _rehearsal(chamber: Chamber) -> Iterator[UnitOfWork]:
+    """A transaction of which nothing is kept."""
+    with suppress(_Rehearsed), chamber.database.transaction() as uow:
+        yield uow
+        raise _Rehearsed
 
 
 @contextmanager
