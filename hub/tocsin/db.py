@@ -48,6 +48,8 @@ SQLITE_CACHE_KIB: Final = 262_144
 SQLITE_WAL_PAGES: Final = 16_000
 SQLITE_BEGIN: Final = "tocsin_begin"
 """The execution option that says how a transaction begins; `BEGIN` without it."""
+POSTGRES_USED: Final = "tocsin_used"
+"""What is noted with a connection that has been lent before."""
 
 
 NOTHING: Final[Mapping[str, Any]] = {}
@@ -237,12 +239,15 @@ def _reading(engine: Engine) -> Engine:
     return reading
 
 
-def _postgres_still_there(connection: Any, _record: object, _lent: object) -> None:
+def _postgres_still_there(connection: Any, record: Any, _lent: object) -> None:
     """Have a connection made anew that the server has ended, or all that are as old.
 
     Something that arrives while nothing was asked is the end, or word of it. To look costs no exchange with the server,
-    as a ping before each use does.
+    as a ping before each use does. A new one is not looked at: were it ended as well, its first statement says so.
     """
+    if not record.info.get(POSTGRES_USED):
+        record.info[POSTGRES_USED] = True
+        return
     if not connection.closed:
         arrived = poll()
         arrived.register(connection.fileno(), POLLIN)

@@ -5,7 +5,7 @@ Tokens are verified with PyJWT through the keys that the hub publishes: not the 
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 import httpx2
 import jwt
 
-from tests.signals.material import Voice
+from tests.signals.material import Voice, md5, report
 from tests.support.hub import Hub
 from tocsin.streams.rules.events import URIS, Word
+from tocsin.streams.service import looking
+from tocsin_schemas.policy import DAY
 
 PUSH, POLL = "urn:ietf:rfc:8935", "urn:ietf:rfc:8936"
 EVERYTHING = list(URIS.values())
+RECORDED = [URIS["signal.recorded"]]
 
 
 class Pushed(NamedTuple):
@@ -146,3 +149,37 @@ def deliver(hub: Hub) -> None:
     """What the worker does every second: fan out, then send."""
     hub.run_job("streams.fanout")
     hub.run_job("delivery.send")
+
+
+Admit = Callable[..., Receiver]
+"""Admits a member, by its name."""
+
+
+def say(one: Receiver, community: str, *numbers: int) -> None:
+    """Report these, each by itself, for 90 days."""
+    for number in numbers:
+        one.say(report(one.now + 90 * DAY), md5(number), community=community)
+
+
+def came(hub: Hub, target: Target, aud: str) -> list[str]:
+    """What was pushed: the subject of each event, or its word where that is the stream."""
+    found = []
+    for pushed in target.take():
+        word, claims = verified(hub, pushed.body.decode(), aud)
+        own = word in ("verification", "stream-updated")
+        found.append(word if own else claims["sub_id"]["id"])
+    return found
+
+
+def look(hub: Hub, one: Receiver, stream: dict[str, Any]) -> looking.Look:
+    """How a stream stands, as its page says, and as every way to ask for it says."""
+    with hub.database.snapshot() as uow:
+        org_id = next(org.id for org in hub.members.orgs(uow).values() if org.issuer == one.issuer)
+    transmitter = hub.app.state.transmitter
+    (found,) = [
+        item for item in looking.looks(transmitter, org_id) if item.stream.public_id == stream["stream_id"]
+    ]
+    assert looking.look(transmitter, org_id, stream["stream_id"]) == found
+    stopped = looking.stopped(transmitter, org_id)
+    assert (found.stream in stopped) == (found.stream.reason in ("inactivity", "undeliverable"))
+    return found

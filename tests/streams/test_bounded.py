@@ -1,20 +1,30 @@
 """How much one transaction does, and that nothing is lost by it: parts of large rows, parts of a backlog, outages."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, NamedTuple
 
 import pytest
+from sqlalchemy import text
 
 from tests.signals.material import DISPUTE, md5, report
-from tests.streams.receiving import PUSH, Receiver, Target, deliver
-from tests.streams.test_holding import RECORDED, came, look, say
+from tests.streams.receiving import PUSH, RECORDED, Admit, Receiver, Target, came, deliver, look, say
 from tests.support.hub import Hub
 from tocsin import outbox
 from tocsin.db import UnitOfWork
-from tocsin.streams.service import context, fanout, handing
+from tocsin.streams.service import context, fanout, handing, managing, stopping, upkeep
+from tocsin.streams.store import waiting
 from tocsin_schemas.policy import DAY
 
-Admit = Callable[..., Receiver]
+
+class Backlogged(NamedTuple):
+    """Who says something, who is told, on which stream, and its own id."""
+
+    author: Receiver
+    reader: Receiver
+    stream: dict[str, Any]
+    number: int
 
 
 def test_a_large_row_is_told_in_parts_and_what_is_urgent_overtakes_it(
@@ -186,3 +196,144 @@ def test_a_stopped_stream_with_a_backlog_keeps_a_poll_waiting(
     answer = reader.ask("POST", f"/ssf/poll/{stream['stream_id']}", {})
     assert answer.json() == {"sets": {}}
     assert time.monotonic() - begun >= 0.5
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens each transaction deletes, three at most."""
+    monkeypatch.setattr(managing, "HANDED_OVER", 3)
+    deleted: list[int] = []
+    clear = waiting.clear
+
+    def counted(*given: Any) -> int:
+        deleted.append(clear(*given))
+        return deleted[-1]
+
+    monkeypatch.setattr(waiting, "clear", counted)
+    return deleted
+
+
+@pytest.fixture
+def dies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Lets whoever deletes die behind the first part, until it is called."""
+    monkeypatch.setattr(managing, "HANDED_OVER", 3)
+    clear, calls = waiting.clear, count()
+
+    def once(*given: Any) -> int:
+        if next(calls):
+            raise LookupError("the process ends here")
+        return clear(*given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(waiting, "clear", once)
+        yield patched.undo
+
+
+def backlog(hub: Hub, member: Admit, community: str, target: Target | None = None) -> Backlogged:
+    """A member with a stream on which eight events wait."""
+    author, reader = member("author"), member("reader")
+    stream = reader.create(target, events_requested=RECORDED)
+    if target is not None:
+        deliver(hub)
+        target.take()
+        reader.status(stream, "paused")
+    say(author, community, *range(1, 9))
+    hub.run_job("streams.fanout")
+    found = look(hub, reader, stream)
+    assert found.waiting == 8
+    return Backlogged(author, reader, stream, found.stream.id)
+
+
+def rows(hub: Hub, number: int) -> tuple[int, int]:
+    """How many rows are left of a stream, and how many tokens wait on it."""
+    with hub.database.snapshot() as uow:
+        own, tokens = (
+            uow.conn.execute(text(f"SELECT count(*) FROM {where} = :id"), {"id": number}).scalar_one()
+            for where in ("stream WHERE id", "stream_waiting WHERE stream_id")
+        )
+        return own, tokens
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_a_stream_with_much_on_it_is_deleted_in_parts(
+    hub: Hub, member: Admit, community: str, target: Target, parts: list[int], *, pushed: bool
+) -> None:
+    author, reader, stream, number = backlog(hub, member, community, target if pushed else None)
+    named = {"stream_id": stream["stream_id"]}
+    assert reader.ask("DELETE", "/ssf/stream", **named).status_code == 204
+    assert parts == [3, 3, 2]
+    assert rows(hub, number) == (0, 0)
+    for method, path in (("GET", "/ssf/stream"), ("GET", "/ssf/status"), ("DELETE", "/ssf/stream")):
+        assert reader.ask(method, path, **named).status_code == 404
+    assert reader.ask("POST", f"/ssf/poll/{stream['stream_id']}", {}).status_code == 404
+    say(author, community, 9)
+    deliver(hub)
+    assert target.take() == []
+    assert rows(hub, number) == (0, 0)
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_a_deletion_that_breaks_off_leaves_a_stream_that_says_nothing_and_can_be_deleted(
+    hub: Hub, member: Admit, community: str, target: Target, dies: Callable[[], None], *, pushed: bool
+) -> None:
+    author, reader, stream, number = backlog(hub, member, community, target if pushed else None)
+    named = {"stream_id": stream["stream_id"]}
+    with pytest.raises(LookupError):
+        reader.ask("DELETE", "/ssf/stream", **named)
+    assert rows(hub, number) == (1, 5)
+    assert reader.status(stream)["status"] == "disabled"
+    if not pushed:
+        assert reader.poll(stream) == {"sets": {}}
+    say(author, community, 9)
+    deliver(hub)
+    assert target.take() == []
+    assert rows(hub, number) == (1, 5)
+    dies()
+    assert reader.ask("DELETE", "/ssf/stream", **named).status_code == 204
+    assert rows(hub, number) == (0, 0)
+
+
+def test_a_stopped_stream_whose_deletion_breaks_off_stays_stopped_by_whom_it_was(
+    hub: Hub, member: Admit, community: str, dies: Callable[[], None]
+) -> None:
+    _, reader, stream, number = backlog(hub, member, community)
+    stopping.stop(hub.database, stream["stream_id"])
+    with pytest.raises(LookupError):
+        reader.ask("DELETE", "/ssf/stream", stream_id=stream["stream_id"])
+    dies()
+    again = {"stream_id": stream["stream_id"], "status": "enabled"}
+    assert reader.ask("POST", "/ssf/status", again).status_code == 403
+    assert reader.ask("DELETE", "/ssf/stream", stream_id=stream["stream_id"]).status_code == 204
+    assert rows(hub, number) == (0, 0)
+
+
+def test_what_waits_on_a_disabled_stream_is_deleted_in_parts(
+    hub: Hub, member: Admit, community: str, parts: list[int]
+) -> None:
+    author, reader, stream, number = backlog(hub, member, community)
+    reader.status(stream, "disabled")
+    assert parts == [3, 3, 2]
+    assert rows(hub, number) == (1, 0)
+    reader.status(stream, "enabled")
+    say(author, community, 9)
+    hub.run_job("streams.fanout")
+    assert [claims["sub_id"]["id"] for _, claims in reader.told(stream)] == [str(md5(9))]
+
+
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_what_is_left_where_disabling_broke_off_is_never_told(
+    hub: Hub, member: Admit, community: str, dies: Callable[[], None], *, by_itself: bool
+) -> None:
+    author, reader, stream, number = backlog(hub, member, community)
+    with pytest.raises(LookupError):
+        reader.status(stream, "disabled")
+    assert rows(hub, number) == (1, 5)
+    dies()
+    if by_itself:
+        upkeep.tick(hub.app.state.transmitter)
+        assert rows(hub, number) == (1, 0)
+    reader.status(stream, "enabled")
+    assert rows(hub, number) == (1, 0)
+    say(author, community, 9)
+    hub.run_job("streams.fanout")
+    assert [claims["sub_id"]["id"] for _, claims in reader.told(stream)] == [str(md5(9))]

@@ -1,48 +1,15 @@
 """What is kept and what is not: paused and disabled streams, targets that do not answer or change, idle receivers."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.signals.material import md5, report
-from tests.streams.receiving import PUSH, Receiver, Target, deliver, verified
+from tests.signals.material import md5
+from tests.streams.receiving import PUSH, RECORDED, Admit, Target, came, deliver, look, say
 from tests.support.hub import Hub
 from tocsin.streams.rules import asking
-from tocsin.streams.rules.events import URIS
-from tocsin.streams.service import looking, upkeep
+from tocsin.streams.service import upkeep
 from tocsin_schemas.policy import DAY
-
-Admit = Callable[..., Receiver]
-RECORDED = [URIS["signal.recorded"]]
-
-
-def say(one: Receiver, community: str, *numbers: int) -> None:
-    for number in numbers:
-        one.say(report(one.now + 90 * DAY), md5(number), community=community)
-
-
-def came(hub: Hub, target: Target, aud: str) -> list[str]:
-    """What was pushed: the subject of each event, or its word where that is the stream."""
-    found = []
-    for pushed in target.take():
-        word, claims = verified(hub, pushed.body.decode(), aud)
-        own = word in ("verification", "stream-updated")
-        found.append(word if own else claims["sub_id"]["id"])
-    return found
-
-
-def look(hub: Hub, one: Receiver, stream: dict[str, Any]) -> looking.Look:
-    with hub.database.snapshot() as uow:
-        org_id = next(org.id for org in hub.members.orgs(uow).values() if org.issuer == one.issuer)
-    transmitter = hub.app.state.transmitter
-    (found,) = [
-        item for item in looking.looks(transmitter, org_id) if item.stream.public_id == stream["stream_id"]
-    ]
-    assert looking.look(transmitter, org_id, stream["stream_id"]) == found
-    stopped = looking.stopped(transmitter, org_id)
-    assert (found.stream in stopped) == (found.stream.reason in ("inactivity", "undeliverable"))
-    return found
 
 
 def test_a_paused_poll_stream_keeps_what_happens(hub: Hub, member: Admit, community: str) -> None:

@@ -2,40 +2,42 @@
 
 1. The queues concerned are locked, so that what others add to them meanwhile is seen (`store.queueing`).
 2. Items get their ends, attempts are logged, receivers' health is folded.
-3. The features are told: how items ended, and which receivers have done nothing but fail for days.
+3. The features are told: how items ended, and which receivers have done nothing but fail for days. An end that its
+   feature fails on is none: the item is tried again.
 4. Queues that were sent whole are given back, due when their next item is.
 5. Due queues are leased, their items taken with the attempt counted, and what their requests say composed.
 """
 
-import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import Final, NamedTuple
-
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tocsin.db import Database, UnitOfWork
 from tocsin.delivery import rules
+from tocsin.delivery.service.isolating import Failed, isolated
 from tocsin.delivery.service.sender import Claim, End, Making, Sender
 from tocsin.delivery.store import queueing
 from tocsin.delivery.store import sending as store
 from tocsin.delivery.store.tables import LANES
 from tocsin.telemetry import DELIVERIES, DELIVERY_SECONDS
 
-logger = logging.getLogger(__name__)
-
 LEASE_SECONDS: Final = 30
 """Longer than a request may take (15 s), and than what is begun in the time before the last one may."""
 RUN: Final = 32
-"""Items taken from one queue at a time."""
+EXPECTED: Final = 16
+"""Items taken from one queue at a time, at most; and how many are expected of one before any was looked at.
+
+All that is due is never begun at once, if it is much: queues that begin together end together, and nothing would be
+under way while more is taken.
+"""
 REST_MEANWHILE: Final = 64
 """Items of the rest that are taken in a turn while more of what is urgent waits."""
 ROUNDS: Final = 3
 """How often one turn looks for more queues while there is room."""
-MOST_FAILS: Final = 32
-"""How often a sender may fail in one turn before what is left is not looked at more closely."""
 
 
 class Parcel(NamedTuple):
@@ -109,6 +111,7 @@ def take_turn(
             if not store.anything_due(uow):
                 return []
     with database.transaction() as uow:
+        store.plan_by_index(uow)
         if outcome:
             _record(uow, senders, holder, outcome)
         taken = [] if room is None else list(_take(uow, holder, room))
@@ -143,30 +146,50 @@ def _record(uow: UnitOfWork, senders: Mapping[str, Sender], holder: str, outcome
     before = store.healths(uow, {end.claim.receiver_id for end in made})
     after = _fold(before, outcome.done)
     store.set_healths(uow, after)
+    changed = {one for one in after if after[one].breaker_until != before[one].breaker_until}
     for kind, sender in senders.items():
         theirs = [done.end for done in outcome.done if done.kind == kind]
-        if theirs:
-            sender.settle(uow, theirs)
+        changed |= _settle(uow, sender, theirs)
         failing = {end.claim.receiver_id for end in theirs if end.verdict in {"retry", "dead"}}
         worn = sorted(one for one in failing if one in after and rules.exhausted(after[one]))
-        if worn:
-            sender.exhausted(uow, worn)
-    broken = {one for one in after if after[one].breaker_until != before[one].breaker_until}
-    queueing.set_due(uow, broken, outcome.freed, holder)
+        # What it fails on here is told again at the next failure.
+        isolated(uow, partial(_give_up, uow, sender), worn, "giving up", str)
+    queueing.set_due(uow, changed, outcome.freed, holder)
+
+
+def _settle(uow: UnitOfWork, sender: Sender, ends: Sequence[End]) -> set[int]:
+    """Tell a feature how its items ended. Those it fails on are due again later; of which receivers they are."""
+
+    def settle(some: Sequence[End]) -> Sequence[End]:
+        sender.settle(uow, some)
+        return some
+
+    told = isolated(uow, settle, ends, "settling", attrgetter("claim.public_id"))
+    unsettled = [end for end, one in zip(ends, told, strict=True) if isinstance(one, Failed)]
+    if unsettled:
+        store.resume(uow, [(end.claim.item_id, end.claim.attempt, _tried_again_at(end)) for end in unsettled])
+    return {end.claim.receiver_id for end in unsettled}
+
+
+def _give_up(uow: UnitOfWork, sender: Sender, receiver_ids: Sequence[int]) -> Sequence[int]:
+    sender.exhausted(uow, receiver_ids)
+    return receiver_ids
 
 
 def _item_end(done: Done) -> store.ItemEnd:
     end = done.end
     claim, retry = end.claim, end.verdict == "retry"
-    next_at = (
-        rules.next_attempt_at(claim.attempt, end.at, done.asked, random.random())  # noqa: S311  # jitter is no secret
-        if retry
-        else end.at
-    )
+    next_at = _tried_again_at(end, done.asked) if retry else end.at
     return store.ItemEnd(
         claim.item_id, claim.attempt, "pending" if retry else end.verdict,
         next_at, None if retry else end.at, end.status, end.failure, 0,
     )  # fmt: skip
+
+
+def _tried_again_at(end: End, asked: int | None = None) -> int:
+    # An end that could not be settled may be that of the last attempt, and later ones.
+    attempt = min(end.claim.attempt, rules.ATTEMPTS - 1)
+    return rules.next_attempt_at(attempt, end.at, asked, random.random())  # noqa: S311  # jitter is no secret
 
 
 def _given_back(uow: UnitOfWork, undone: Undone) -> store.ItemEnd:
@@ -196,14 +219,18 @@ def _take(uow: UnitOfWork, holder: str, room: Room) -> Iterator[tuple[store.DueQ
     for lane, most in enumerate((room.urgent, room.rest)):
         # What is urgent takes its turn first, and nearly all of it while there is more.
         space = min(most, REST_MEANWHILE) if waiting else most
+        expected = EXPECTED
         for _ in range(ROUNDS):
-            found = store.due_queues(uow, lane, max(1, space // RUN * 4), doubtful=False) if space > 0 else []
+            found = (
+                store.due_queues(uow, lane, max(1, space // expected), doubtful=False) if space > 0 else []
+            )
             waiting = bool(found) or space <= 0
             if not found:
                 break
             taken = _take_from(uow, holder, found, max(1, min(RUN, space // len(found))))
             yield from taken
-            space -= sum(len(items) for _, items in taken)
+            got = sum(len(items) for _, items in taken)
+            space, expected = space - got, max(1, got // len(found))
     space = room.doubtful
     for lane in (0, 1):
         found = store.due_queues(uow, lane, space, doubtful=True) if space > 0 else []
@@ -253,49 +280,23 @@ def _compose(
             )
             for item in items
         ]  # fmt: skip
-    composed = {
-        kind: zip(some, _made(uow, senders[kind], some), strict=True) for kind, some in claims.items()
-    }
+    composed = {}
+    for kind, some in claims.items():
+        compose = partial(senders[kind].compose, uow)
+        made = isolated(uow, compose, some, "composing", attrgetter("public_id"))
+        composed[kind] = zip(some, made, strict=True)
     rounds = []
     for queue, items in taken:
         mine, parcels = composed[queue.kind], []
         for item in items:
             claim, making = next(mine)
-            if isinstance(making, _Unmade):
+            if isinstance(making, Failed):
                 parcels.append(Parcel(claim, None, item.created_at, broken=True))
             else:
                 parcels.append(Parcel(claim, making, item.created_at))
         doubtful = bool(queue.failures) or queue.latency_ms >= rules.SLOW_MS
         rounds.append(Round(queue.receiver_id, queue.lane, queue.kind, doubtful, queue.latency_ms, parcels))
     return rounds
-
-
-class _Unmade(NamedTuple):
-    """In place of a making that could not be made."""
-
-
-def _made(uow: UnitOfWork, sender: Sender, claims: Sequence[Claim]) -> list[Making | _Unmade | None]:
-    """What the sender composes. What it fails on is looked for by halves, so that nobody else waits for it."""
-    made: dict[int, Making | _Unmade | None] = {}
-    left, fails = [list(claims)], 0
-    while left:
-        some = left.pop()
-        try:
-            with uow.conn.begin_nested():
-                made |= zip((claim.item_id for claim in some), sender.compose(uow, some), strict=True)
-        except (OperationalError, InterfaceError):
-            # Of the database, which is asked again for the whole turn.
-            raise
-        except Exception:  # a boundary: whatever a feature does wrong, the others are served
-            fails += 1
-            half = len(some) // 2
-            if half and fails < MOST_FAILS:
-                left += [some[half:], some[:half]]
-                continue
-            said = {"kind": sender.kind, "receiver": some[0].public_id, "items": len(some)}
-            logger.exception("composing failed in the hub itself", extra=said)
-            made |= dict.fromkeys((claim.item_id for claim in some), _Unmade())
-    return [made[claim.item_id] for claim in claims]
 
 
 def _measure(ends: Sequence[Done]) -> None:

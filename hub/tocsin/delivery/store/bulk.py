@@ -40,7 +40,7 @@ def fetch(
     **values: object,
 ) -> list[tuple[Any, ...]]:
     """The rows that such a statement gives."""
-    return list(map(tuple, _run(uow, statement, given, rows, values)))
+    return list(map(tuple, _run(uow, statement, given, rows, values).all()))
 
 
 def _run(

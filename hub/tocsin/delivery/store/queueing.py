@@ -18,14 +18,8 @@ ORDER BY q.receiver_id, q.lane {locked}"""
 _SET_DUE: Final = """
 WITH freed AS (SELECT receiver_id, lane FROM {given} AS g),
 wanted AS (
-  SELECT q.receiver_id, q.lane, CASE
-    WHEN r.state <> 'open' THEN NULL
-    WHEN r.breaker_until > (
-      SELECT i.next_at FROM delivery_item AS i
-      WHERE i.receiver_id = q.receiver_id AND i.lane = q.lane AND i.state = 'pending' ORDER BY i.next_at LIMIT 1
-    ) THEN r.breaker_until
-    ELSE (
-      SELECT i.next_at FROM delivery_item AS i
+  SELECT q.receiver_id, q.lane, CASE WHEN r.state = 'open' THEN (
+      SELECT CASE WHEN r.breaker_until > i.next_at THEN r.breaker_until ELSE i.next_at END FROM delivery_item AS i
       WHERE i.receiver_id = q.receiver_id AND i.lane = q.lane AND i.state = 'pending' ORDER BY i.next_at LIMIT 1
     ) END AS due_at
   FROM delivery_queue AS q JOIN delivery_receiver AS r ON r.id = q.receiver_id

@@ -113,6 +113,11 @@ _END_COLUMNS: Final = (
     "failure:text",
     "back",
 )
+_RESUME: Final = """
+UPDATE delivery_item AS i SET state = CASE r.state WHEN 'open' THEN 'pending' ELSE 'held' END, next_at = g.next_at,
+  ended_at = NULL
+FROM {given} AS g, delivery_receiver AS r WHERE i.id = g.item_id AND r.id = i.receiver_id
+AND i.attempts >= g.number AND i.state IN ('delivered', 'dead', 'dropped')"""
 _ATTEMPT: Final = """
 INSERT INTO delivery_attempt (item_id, receiver_id, number, at, duration_ms, status, failure)
 SELECT g.item_id, g.receiver_id, g.number, g.at, g.duration_ms, g.status, g.failure FROM {given} AS g"""
@@ -133,6 +138,16 @@ _COUNT: Final = """
 INSERT INTO delivery_minute (minute, delivered, failed) VALUES (:minute, :delivered, :failed)
 ON CONFLICT (minute) DO UPDATE SET delivered = delivery_minute.delivered + excluded.delivered,
   failed = delivery_minute.failed + excluded.failed"""
+
+
+def plan_by_index(uow: UnitOfWork) -> None:
+    """Have PostgreSQL find by their keys the rows that the statements of this transaction are given.
+
+    Planned for a thousand given ones, a statement about a small table reads all of it, and the table grows meanwhile.
+    Planned for whatever may be given, it does not.
+    """
+    if uow.dialect == "postgresql":
+        uow.conn.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
 
 
 def anything_due(uow: UnitOfWork) -> bool:
@@ -176,6 +191,11 @@ def probe(uow: UnitOfWork, receiver_ids: Collection[int], until: int) -> None:
 def end(uow: UnitOfWork, ends: Sequence[ItemEnd]) -> None:
     """Write down what becomes of items, unless others have them by now. Accepted is accepted, whoever hears it."""
     run(uow, _END, _END_COLUMNS, ends)
+
+
+def resume(uow: UnitOfWork, items: Sequence[tuple[int, int, int]]) -> None:
+    """Let items (id, number of the attempt, next at) that have just ended be pending again, or held with the rest."""
+    run(uow, _RESUME, ("item_id", "number", "next_at"), items)
 
 
 def log(uow: UnitOfWork, attempts: Sequence[MadeAttempt]) -> None:

@@ -4,6 +4,7 @@
 - A push target is vetted when it is named and whenever it is called. Nothing but verification goes there until one was
   accepted. Its authorization is sealed, never shown again, and never sent to another target.
 - A stream that is paused keeps what happens, one that is disabled does not.
+- However much waits on a stream, one transaction deletes a part of it.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from tocsin.streams.rules import asking
 from tocsin.streams.rules.asking import Wanted
 from tocsin.streams.rules.events import SUPPORTED, URIS, subject_digest
 from tocsin.streams.service.context import HANDED_OVER, Transmitter, find, hand_over, new_id
+from tocsin.streams.service.handing import let_others_write
 from tocsin.streams.store import streams as store
 from tocsin.streams.store import waiting
 from tocsin.streams.store.streams import Stream
@@ -100,11 +102,17 @@ def change(transmitter: Transmitter, org_id: int, body: Body, *, whole: bool) ->
 
 
 def delete(transmitter: Transmitter, org_id: int, stream_id: str) -> None:
-    """Delete a stream and all that waits on it.
+    """Delete a stream and all that waits on it. It is disabled first, so whatever comes between, nothing goes out.
 
     Raises:
         Refused: `not-found`.
     """
+    with transmitter.database.transaction() as uow:
+        stream = find(uow, org_id, stream_id)
+        # Whoever has stopped it already stays who has.
+        store.change(uow, stream.id, status="disabled", reason=stream.reason or "receiver", status_at=uow.now)
+        last = waiting.newest(uow, stream.id)
+    _empty(transmitter, stream, last)
     with transmitter.database.transaction() as uow:
         stream = find(uow, org_id, stream_id)
         if stream.receiver_id is not None:
@@ -140,24 +148,28 @@ def set_status(transmitter: Transmitter, org_id: int, body: Body) -> dict[str, s
         stream = find(uow, org_id, stream_id)
         told = wanted == stream.status and stream.reason in (None, "receiver")
         same, stale = told and not _failing(uow, stream), _stale(uow, stream)
+        last = waiting.newest(uow, stream.id)
     if same:
         if stale:
             touch(transmitter, stream)
         return _standing(stream)
+    if stream.status == "disabled":
+        # Left behind where disabling broke off: what happened before is not told.
+        _empty(transmitter, stream, last)
     with transmitter.database.transaction() as uow:
         stream = find(uow, org_id, stream_id)
         if stream.reason == "operator":
             raise Refused("forbidden", "stream_id", "the operator of the hub has stopped it: ask them")
         if wanted == "enabled" and stream.receiver_id is not None and stream.method == "push":
             delivery.reopen(uow, stream.receiver_id)
-        # What waits is locked before the stream itself, as a poll does it.
-        if wanted == "disabled":
-            waiting.clear(uow, stream.id)
         reason = None if wanted == "enabled" else "receiver"
         store.change(uow, stream.id, status=wanted, reason=reason, status_at=uow.now, active_at=uow.now)
         stream = find(uow, org_id, stream_id)
         hand_over(uow, [stream])
-        return _standing(stream)
+        last = waiting.newest(uow, stream.id)
+    if wanted == "disabled":
+        _empty(transmitter, stream, last)
+    return _standing(stream)
 
 
 def add_subject(transmitter: Transmitter, org_id: int, body: Body) -> None:
@@ -277,6 +289,16 @@ def _apply(transmitter: Transmitter, uow: UnitOfWork, stream: Stream, wanted: Wa
             _unqueue(uow, stream)
         if wanted.method == "push":
             _verify(uow, find(uow, stream.organisation_id, stream.public_id))
+
+
+def _empty(transmitter: Transmitter, stream: Stream, last: int) -> None:
+    """Delete what waits on a disabled stream, up to its `last` token: what comes when it goes on again stays."""
+    while True:
+        with transmitter.database.transaction() as uow:
+            done = waiting.clear(uow, stream.id, last, HANDED_OVER)
+        if done < HANDED_OVER:
+            return
+        let_others_write(transmitter)
 
 
 def _unqueue_most(transmitter: Transmitter, stream: Stream) -> None:

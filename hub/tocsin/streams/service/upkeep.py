@@ -41,9 +41,15 @@ def _forget(transmitter: Transmitter) -> int:
         with transmitter.database.transaction() as uow:
             gone = [waiting.delete_before(uow, uow.now - KEPT_SECONDS, BATCH)]
             gone += [waiting.delete_beyond(uow, one.id, KEPT_EVENTS, BATCH) for one in store.told(uow)]
+            gone += [_clear(uow, one) for one in store.disabled(uow)]
         done += sum(gone)
         again = BATCH in gone
     return done + _forget_disabled(transmitter)
+
+
+def _clear(uow: UnitOfWork, stream: Stream) -> int:
+    """What was still being told of while it was disabled, or was left when that broke off."""
+    return waiting.clear(uow, stream.id, waiting.newest(uow, stream.id), BATCH)
 
 
 def _forget_disabled(transmitter: Transmitter) -> int:

@@ -72,6 +72,11 @@ def told(uow: UnitOfWork) -> list[Stream]:
     return _all(uow, select(*_COLUMNS).where(stream.c.status != "disabled").order_by(stream.c.id))
 
 
+def disabled(uow: UnitOfWork) -> list[Stream]:
+    """Every stream that nothing is kept for."""
+    return _all(uow, select(*_COLUMNS).where(stream.c.status == "disabled").order_by(stream.c.id))
+
+
 def pushing(uow: UnitOfWork) -> list[Stream]:
     """The streams on which everything goes out by push."""
     c = stream.c

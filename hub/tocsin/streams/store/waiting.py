@@ -145,10 +145,19 @@ def acknowledge(uow: UnitOfWork, stream_id: int, jtis: Collection[bytes]) -> int
     return uow.conn.execute(gone, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def clear(uow: UnitOfWork, stream_id: int) -> None:
-    """Nothing waits on a stream any more but that it was stopped."""
+def newest(uow: UnitOfWork, stream_id: int) -> int:
+    """The last token that waits on a stream; 0 when there is none."""
+    last = select(func.max(waiting.c.id)).where(waiting.c.stream_id == stream_id)
+    return uow.conn.execute(last).scalar_one() or 0
+
+
+def clear(uow: UnitOfWork, stream_id: int, last: int, limit: int) -> int:
+    """Delete what waits on a stream up to a token, at most `limit`, but not that it was stopped; how much."""
     c = waiting.c
-    uow.conn.execute(waiting.delete().where(c.stream_id == stream_id, c.word != "stream-updated"))
+    old = select(c.id).where(c.stream_id == stream_id, c.id <= last, c.word != "stream-updated")
+    ids = uow.conn.execute(old.order_by(c.id).limit(limit)).scalars().all()
+    done(uow, ids)
+    return len(ids)
 
 
 def drop(uow: UnitOfWork, stream_id: int, word: Word) -> None:
