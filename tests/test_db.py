@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Select, bindparam, func, literal_column, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from tests.signals.material import Voice, md5, report
 from tests.support.clock import MovableClock
@@ -200,7 +200,7 @@ def test_a_question_that_fails_is_the_databases_error_and_leaves_the_connection_
     database: Database,
 ) -> None:
     # PostgreSQL calls it a mistake in the program, SQLite one of the operation.
-    with database.snapshot() as uow, pytest.raises((OperationalError, psycopg.ProgrammingError)):
+    with database.snapshot() as uow, pytest.raises((OperationalError, ProgrammingError)):
         uow.ask(_NOWHERE)
     with database.snapshot() as uow:
         assert uow.ask(_ENTRIES) == []

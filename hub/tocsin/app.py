@@ -13,6 +13,7 @@ Everything is made here and handed down; nothing is imported as a global. Routes
     ledger, watch         tocsin.ledger: the log, and waiting for it to grow
     alarms, halted        what keeps the log from growing, for tocsin.web.health and submission
     witness               tocsin.witnessing
+    readers               the threads that only read, for tocsin.web.lanes
     signals, ingest       tocsin.signals
     simulate              what another policy would do, for the console
     webhooks, stopped     tocsin.webhooks: endpoints of members, and those that are sent nothing more
@@ -66,6 +67,7 @@ from tocsin.streams.service.stopping import allow as allow_stream
 from tocsin.streams.service.stopping import stop as stop_stream
 from tocsin.streams.watch import StreamWatch
 from tocsin.web import health, html, problems
+from tocsin.web.lanes import reading_lane
 from tocsin.web.middleware import Edge
 from tocsin.web.openapi import Documented
 from tocsin.web.routing import together
@@ -178,6 +180,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         halted=ledger.witnesses.halted,
         watch=watch,
         witness=open_witness(settings, database, hub_keys, ledger.origin),
+        readers=reading_lane(),
         signals=context,
         ingest=ingest,
         simulate=partial(simulate, context),

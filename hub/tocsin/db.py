@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 
@@ -111,11 +111,15 @@ class UnitOfWork:
         try:
             found = driver.execute(sql, values if names is None else [values[name] for name in names])
             return list(found.fetchall())
-        except dialect.loaded_dbapi.OperationalError as error:
-            # As SQLAlchemy does: a connection that has broken is not given back, and everybody knows its own error.
-            if dialect.is_disconnect(error, driver, None):
+        except dialect.loaded_dbapi.Error as error:
+            # As SQLAlchemy does: a connection that has broken is not given back, and the error is one of its own.
+            gone = dialect.is_disconnect(error, driver, None)
+            if gone:
                 self.conn.invalidate(error)
-            raise OperationalError(sql, None, error, hide_parameters=True) from error
+            base = dialect.loaded_dbapi.Error
+            raise DBAPIError.instance(
+                sql, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect
+            ) from error
 
     def insert_rows(self, into: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many rows at once: one prepared statement on SQLite, COPY on PostgreSQL."""

@@ -12,9 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tocsin.errors import Refused
 from tocsin.members.service import MemberView
-from tocsin.signals.service import read
+from tocsin.signals.service import feed, read
 from tocsin.signals.service.context import Context
-from tocsin.signals.service.feed import page as feed_page
 from tocsin.web.console import Sent, page, person
 from tocsin.web.people import Person
 from tocsin_schemas.envelope import payload_of
@@ -130,9 +129,11 @@ def _reads_as(request: Request, who: Person, issuer: str) -> MemberView:
 def _latest(request: Request, reader_id: int, slug: str) -> list[Latest]:
     context: Context = request.app.state.signals
     size = read.log_size(context)
-    found = feed_page(
+    found = feed.page(
         context, lambda _uow: reader_id, slug, after=max(size - REACH, 0) - 1, limit=REACH, stored=False
     )
+    if found.new:
+        feed.remember(context, found)
     records = [parse_record(line) for line in found.rendered.splitlines()]
     return [
         made

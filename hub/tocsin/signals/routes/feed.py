@@ -20,6 +20,7 @@ from tocsin.signals.service.context import Context
 from tocsin.signals.service.feed import Page
 from tocsin.web import problems
 from tocsin.web.coding import WORTHWHILE, Coding, encode, negotiate
+from tocsin.web.lanes import in_reading_lane
 from tocsin.web.parameters import documented, read_query
 from tocsin_schemas.feed import FEED_MEDIA_TYPE, MAX_PAGE, Gone, Live, Withheld
 from tocsin_schemas.problems import Refused
@@ -155,8 +156,9 @@ async def feed(
 async def _page(
     request: Request, context: Context, community: str, asked: Asked, *, stored: bool = True
 ) -> Page:
-    """What the caller is given, in one turn in a thread: it is recognised on the state of which it gets a part."""
-    return await run_in_threadpool(
+    """What the caller is given: it is recognised on the state of which it gets a part."""
+    page = await in_reading_lane(
+        request,
         service.page,
         context,
         lambda uow: reader.on(uow, request).org_id,
@@ -166,6 +168,9 @@ async def _page(
         limit=asked.limit,
         stored=stored,
     )
+    if page.new:
+        await run_in_threadpool(service.remember, context, page)
+    return page
 
 
 async def _awaited(request: Request, context: Context, community: str, asked: Asked, page: Page) -> Page:

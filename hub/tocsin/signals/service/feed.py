@@ -32,12 +32,15 @@ class Page:
     """A part of a feed, of a log that had `size` entries.
 
     It holds every record behind the index that was asked for, up to index `covered`: as `rendered` lines or, where
-    there are any, as stored `segments` of the community with id `community_id`.
+    there are any, as stored `segments` of the community with id `community_id`. It is `new` to the member with id
+    `reader_id` when that was never given so much: `remember` it before it leaves.
     """
 
     size: int
     covered: int
+    reader_id: int
     community_id: int
+    new: bool = False
     rendered: bytes = b""
     segments: tuple[Stored, ...] = ()
 
@@ -71,7 +74,7 @@ def page(
         bound = size - 1 if last is None else min(last, size - 1)
         first, end, delivered = reading.position(uow, community.id, reader_id, after)
         if first is None or first > bound:
-            return Page(size, max(after, bound), community.id)
+            return Page(size, max(after, bound), reader_id, community.id)
         seen = sight(context.members.orgs(uow), reader_id)
         number = first // SEGMENT
         found: Page | None = None
@@ -81,16 +84,22 @@ def page(
             if chosen:
                 behind = run[len(chosen)].number if len(chosen) < len(run) else end
                 covered = min(behind * SEGMENT - 1, bound)
-                found = Page(size, covered, community.id, segments=tuple(chosen))
+                found = Page(
+                    size, covered, reader_id, community.id, covered > delivered, segments=tuple(chosen)
+                )
         if found is None:
             until = min((number + 1) * SEGMENT - 1, bound)
             rows = reading.page(uow, community.id, first, until, limit)
             covered = rows[-1].seq if len(rows) == limit else until
-            found = Page(size, covered, community.id, lines(rows, uow.now, seen))
-    if found.covered > delivered:
-        with context.database.transaction() as uow:
-            reading.mark_delivered(uow, reader_id, community.id, found.covered)
+            rendered = lines(rows, uow.now, seen)
+            found = Page(size, covered, reader_id, community.id, covered > delivered, rendered)
     return found
+
+
+def remember(context: Context, page: Page) -> None:
+    """Write down that the reader was given this page."""
+    with context.database.transaction() as uow:
+        reading.mark_delivered(uow, page.reader_id, page.community_id, page.covered)
 
 
 async def piece(context: Context, page: Page, at: int, form: Form) -> memoryview | None:
