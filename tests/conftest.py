@@ -18,7 +18,7 @@ from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin_schemas.rsa import RsaKey
 
-pytest_plugins = ["tests.support.measuring"]
+pytest_plugins = ["tests.support.measuring", "tests.support.ordering"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -120,7 +120,7 @@ def test_two_readers_lock_in_one_order(database: Database, second: Database) -> 
             thread.start()
             _until_wait(second, waiting)
     for thread in threads:
-        thread.join(10)
+        thread.join()
     assert taken == dict.fromkeys(READERS, 2)
 
 

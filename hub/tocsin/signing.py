@@ -68,7 +68,13 @@ class Signing:
     async def _start(self) -> None:
         here, there = socket.socketpair()
         # In a thread: on a busy machine it takes as long as a hundred requests.
-        process = await asyncio.to_thread(_spawn, there)
+        spawning = asyncio.get_running_loop().run_in_executor(None, _spawn, there)
+        try:
+            process = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            # The loop ends, and nobody would end what is being started.
+            _end(await spawning, here)
+            raise
         self._far = _Far(process, here)
 
     @property

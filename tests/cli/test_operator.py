@@ -302,7 +302,7 @@ def test_a_worker_works_until_told_to_end(run: Run, environment: Path) -> None:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline()) == {"working": True}
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0, errors

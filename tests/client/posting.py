@@ -53,4 +53,4 @@ def live(message_id: str = "msg_1", kind: str = "signal.recorded", **more: Any) 
 
 def post(url: str, made: Request) -> httpx2.Response:
     headers, content = made
-    return httpx2.post(url, content=content, headers=headers, timeout=10, trust_env=False)
+    return httpx2.post(url, content=content, headers=headers, timeout=60, trust_env=False)

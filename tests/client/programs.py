@@ -22,7 +22,7 @@ from tocsin_client.snippets import Snippet
 NODE_LIBRARY = Path(__file__).parents[1] / "support" / "node"
 PUBLISHED = Path(snippets.__path__[0])
 OFFLINE = re.compile(r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|network")
-START_SECONDS = 20
+START_SECONDS = 120
 
 
 def runtime(name: str) -> str:
@@ -53,7 +53,7 @@ class Program:
     def rest(self) -> list[str]:
         """Ends it; the lines not read yet."""
         self.process.terminate()
-        said, _ = self.process.communicate(timeout=30)
+        said, _ = self.process.communicate(timeout=120)
         return said.splitlines()
 
 
@@ -69,7 +69,7 @@ def running(snippet: Snippet, port: int, *secrets: str) -> Iterator[Program]:
         yield Program(process, port)
     finally:
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 def wait_for(process: subprocess.Popen[str], port: int) -> None:

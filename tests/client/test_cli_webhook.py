@@ -14,7 +14,7 @@ from tests.webhooks.receiving import Receiver, receiving
 from tocsin_client.endpoints import Endpoints
 from tocsin_schemas.problems import Refused
 
-PATIENCE = 20
+PATIENCE = 120
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from tests.client.terminal import SECRET, Terminal
 from tocsin_client.snippets import SNIPPETS
 
 TOCSIN = Path(sys.executable).with_name("tocsin")
+PATIENCE = 120
+"""Seconds: a busy machine may take long, and nobody waits for longer than it does."""
 
 
 class Listening:
@@ -36,7 +38,7 @@ class Listening:
     def stop(self) -> tuple[str, str]:
         """Ctrl-C; what it still had to say."""
         self.process.send_signal(signal.SIGINT)
-        rest = self.process.communicate(timeout=30)
+        rest = self.process.communicate(timeout=PATIENCE)
         assert self.process.returncode == 0, rest
         return rest
 
@@ -54,7 +56,7 @@ def listening(*words: object, env: dict[str, str] | None = None) -> Iterator[Lis
         yield Listening(process)
     finally:
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_it_verifies_answers_and_prints_each_event_once() -> None:

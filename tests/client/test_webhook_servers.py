@@ -106,12 +106,12 @@ def serving(app: Any) -> Iterator[str]:
         server = Server(uvicorn.Config(app, log_config=None, lifespan="auto"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        assert server.ready.wait(10)
+        assert server.ready.wait(60)
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join()
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def serving_plainly(receiver: Receiver, inbox: Inbox, path: str = "/hook") -> It
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/hook"
         server.shutdown()
-        thread.join(10)
+        thread.join()
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_an_exception_of_another_kind_is_not_an_answer() -> None:
 def test_the_plain_server_takes_no_odd_requests(inbox: Inbox, head: str, status: int) -> None:
     with serving_plainly(Receiver(WHSEC), inbox) as url:
         port = int(url.split(":")[2].partition("/")[0])
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.sendall(head.encode())
             assert connection.recv(4096).decode().split(" ")[1] == str(status)
     assert inbox.events == []

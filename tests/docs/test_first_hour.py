@@ -51,6 +51,7 @@ def shell(tmp_path: Path, issuer: str) -> Iterator[Shell]:
     made.close()
 
 
+@pytest.mark.slow
 def test_the_first_hour_works_as_written(shell: Shell, issuer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block in its order; ids take the place of the words that stand for them."""
     monkeypatch.chdir(shell.folder)

@@ -71,7 +71,7 @@ class Shell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
@@ -93,9 +93,10 @@ class Shell:
     def close(self) -> None:
         if self.server is not None:
             self.server.terminate()
-            self.server.communicate(timeout=30)
+            self.server.communicate(timeout=120)
 
 
+@pytest.mark.slow
 def test_the_quickstart_works_as_written(shell: Shell, port: int) -> None:
     lines = [line for fence in fences(PAGE, "console") for line in fence.code.splitlines()]
     lines = [line for line in lines if line.startswith("tocsin")]

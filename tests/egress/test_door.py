@@ -5,7 +5,9 @@ import gc
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,7 +96,7 @@ def test_who_answers_slowly_costs_the_time_limit_and_no_more(egress: Egress) -> 
 
         started = time.monotonic()
         first, second = egress.talk([to_slow, to_quick], 0.3)
-        assert 0.25 < time.monotonic() - started < 2
+        assert 0.25 < time.monotonic() - started < 4
     assert isinstance(first, Unanswered)
     assert first.why == "timeout"
     assert isinstance(second, Answer)
@@ -146,15 +148,64 @@ def test_an_error_of_our_own_goes_through(egress: Egress) -> None:
         egress.talk([wrong], QUICK)
 
 
+def test_and_ends_the_other_conversations(egress: Egress) -> None:
+    ended = threading.Event()
+
+    async def waits(_send: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def wrong(_send: Send) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        egress.talk([waits, wrong], QUICK)
+    assert ended.is_set()
+
+
 def test_a_door_that_nobody_holds_leaves_no_thread() -> None:
-    door = Egress()
+    others, door = set(threading.enumerate()), Egress()
     with serving(script(Given(200))) as web:
         ask(door, web.url)
-    assert any(thread.name == "egress" for thread in threading.enumerate())
-    before = sum(thread.name == "egress" for thread in threading.enumerate())
+    (ours,) = (each for each in set(threading.enumerate()) - others if each.name == "egress")
     del door
     gc.collect()
-    assert sum(thread.name == "egress" for thread in threading.enumerate()) == before - 1
+    assert not ours.is_alive()
+
+
+def test_what_is_under_way_when_a_door_ends_is_broken_off() -> None:
+    door = Egress()
+    running = door._open()
+    with raw(lambda _connection, _request, ended: ended.wait()) as silent, ThreadPoolExecutor(1) as thread:
+        request = Outbound("GET", silent.url, 100, to="operator")
+        waiting = thread.submit(running.wait, running.send(request))
+        while not silent.received:
+            time.sleep(0.01)
+        del door
+        gc.collect()
+        with pytest.raises(CancelledError):
+            waiting.result(QUICK)
+
+
+def test_a_door_that_ends_leaves_nothing_open(tmp_path: Path) -> None:
+    """TLS has the other end agree to a close, and this one never does."""
+    public, private = certificate(tmp_path, "127.0.0.1")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+    def says_and_falls_silent(connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
+        connection.sendall(answer)
+        ended.wait()
+
+    with raw(says_and_falls_silent, wrap=secure(public, private)) as served:
+        door = Egress(public)
+        assert ask(door, f"https://127.0.0.1:{served.port}") == Answer(200, "", b"ok")
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            del door
+            gc.collect()
+    assert not [each for each in warned if "transport" in str(each.message)]
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_an_answer_of_50_mb_is_cut(door: Egress, head: bytes) -> None:
         started = time.monotonic()
         assert said(door, post(served.url)) == Answer(200, "", b"x" * 4096)
         assert said(door, post(served.url, cut=False)) == "too-large"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
     # What lies in the buffers of two connections, of 100 MB.
     assert sum(poured) < 20_000_000
 
@@ -92,7 +92,7 @@ def test_who_drips_is_waited_for_until_the_time_is_up(door: Egress, first: bytes
     with raw(dripping(first, drop)) as served:
         started = time.monotonic()
         found = said(door, post(served.url, seconds=0.4))
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 4
         # What is plainly not HTTP need not be waited for.
         assert found == ("unreachable" if drop == b"H" else "timeout")
 
@@ -105,7 +105,7 @@ def test_who_takes_a_connection_and_says_nothing_costs_the_same(
         for seconds in (None, 60.0):
             started = time.monotonic()
             assert said(door, post(served.url, seconds=seconds)) == "timeout"
-            assert time.monotonic() - started < 1.5
+            assert time.monotonic() - started < 4
 
 
 def test_a_connection_that_is_never_accepted_costs_the_time_to_connect(
@@ -121,7 +121,7 @@ def test_a_connection_that_is_never_accepted_costs_the_time_to_connect(
             each.connect_ex(("127.0.0.1", port))
         started = time.monotonic()
         assert said(door, post(f"http://127.0.0.1:{port}/")) == "timeout"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
         for each in waiting:
             each.close()
 

@@ -88,7 +88,7 @@ def test_a_junk_ballot_waits_for_nobody(board: Board, half_voted: str, seat: str
     with board.hub.database.transaction() as uow:
         board.chain.lock(uow)
         sender.start()
-        sender.join(5)
+        sender.join(30)
         waits = sender.is_alive()
     sender.join()
     assert (waits, codes) == (False, ["ballot-invalid"])

@@ -120,7 +120,7 @@ def test_killed_while_and_after_appending(
     spawn = multiprocessing.get_context("spawn")
     process = spawn.Process(target=_die, args=(ours, body, later.now), kwargs={"committed": committed})
     process.start()
-    process.join(60)
+    process.join(120)
     assert process.exitcode == -signal.SIGKILL
     clock.now = later.now
     with in_process(ours, clock) as again:

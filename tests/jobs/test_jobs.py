@@ -123,7 +123,7 @@ def test_the_metronome_beats(
     monkeypatch.setitem(JOBS, "test.beat", Job("test.beat", 1, "beats", beat))
     with caplog.at_level(logging.INFO, logger="tocsin"):
         scheduler = metronome.start(hub.means)
-        assert enough.wait(10)
+        assert enough.wait(60)
         scheduler.shutdown()
     said = {
         record.getMessage(): record for record in caplog.records if record.name == "tocsin.jobs.metronome"
@@ -143,7 +143,7 @@ def test_by_hand_and_by_the_server_itself(live_hub: LiveHub) -> None:
     pixel = Voice(live_hub, "pixel")
     begun = live_hub.clock()
     pixel.batch([pixel.report(md5(n), days=1) for n in range(3)])
-    pixel.say(report(begun + 2), md5(9))
+    pixel.say(report(live_hub.clock() + 3), md5(9))
     env = {**live_hub.env, "PATH": "/usr/bin:/bin", "TOCSIN_ISSUER": live_hub.issuer}
 
     def by_hand(*args: str) -> dict[str, object]:
@@ -154,7 +154,7 @@ def test_by_hand_and_by_the_server_itself(live_hub: LiveHub) -> None:
     # The server's own metronome erases the short one by and by.
     waiting = threading.Event()
     while dump(live_hub.database, BOOKKEEPING)["statement"][3][-2] is None:
-        assert live_hub.clock() < begun + 30
+        assert live_hub.clock() < begun + 120
         waiting.wait(0.2)
     done = by_hand("--now", rfc3339(begun + 2 * DAY))
     assert done == {"job": "signals.expire", "done": 3}

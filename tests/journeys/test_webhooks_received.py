@@ -27,7 +27,7 @@ from tocsin_client.webhooks import HANDLED, HANDLED_BEFORE, Event, Receiver
 from tocsin_schemas.notifications import EventNotification
 
 SLUG = "child-safety"
-SECONDS = 30
+SECONDS = 120
 Sent = tuple[dict[str, str], bytes]
 
 

@@ -126,7 +126,7 @@ def test_a_slow_witness_costs_the_time_limit(database: Database, folder: Path, o
     append(database, 1)
     started = time.monotonic()
     assert service.publish(ledger) == 1
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 1.9
 
 
 def test_of_two_witnesses_the_living_one_cosigns(

@@ -20,9 +20,9 @@ from tocsin.ledger import service
 ENV = "TOCSIN_TEST_PUBLISH_KILLS"
 KILLS = int(os.environ.get(ENV, "100")) // 2
 """How often each of the two databases sees its publisher killed."""
-PATIENCE = 20
+PATIENCE = 120
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 
 def record_and_publish(url: str, folder: Path, seed: int, running: Connection) -> None:

@@ -37,7 +37,7 @@ def test_what_is_there_already_is_told_at_once(database: Database, tmp_path: Pat
             await watch.recorded(4, 5),
             await watch.published(2, 5),
         ]
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 5
         told += [await watch.recorded(5, SOON), await watch.published(3, SOON)]
         return told
 
@@ -94,7 +94,7 @@ def test_closing_sends_everybody_home(database: Database) -> None:
         await watch.close()
         assert await waiting is False
         assert await watch.published(0, 60) is False
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 30
         await watch.close()
 
     asyncio.run(close())

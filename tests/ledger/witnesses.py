@@ -130,5 +130,5 @@ def cosigners(ledger: Ledger) -> list[int]:
 
 
 def late(answer: Answer) -> Answer:
-    time.sleep(1.0)
+    time.sleep(2.0)
     return answer

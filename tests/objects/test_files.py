@@ -84,7 +84,7 @@ def die_with_a_draft(root: Path) -> None:
 def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
     dying = multiprocessing.get_context("spawn").Process(target=die_with_a_draft, args=(tmp_path,))
     dying.start()
-    dying.join(30)
+    dying.join(120)
     assert len(list((tmp_path / DRAFTS).glob("*/0"))) == 1
     living, other = FileObjects(tmp_path), FileObjects(tmp_path)
     with living._drafts.folder() as own:

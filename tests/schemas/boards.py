@@ -66,6 +66,7 @@ COMMUNITY = "child-safety"
 VERIFY = WebAuthn()
 CLASSES: tuple[SeatClass, ...] = ("independent", "platform", "platform", "vendor", "independent")
 NEVER = "2099-01-01"
+HOUR: Final = 3600
 
 
 def group(name: str) -> str:

@@ -23,8 +23,6 @@ from tocsin_schemas.decisions import Appeal, EnrolKeys, Grant, RevokeKey
 from tocsin_schemas.governance import ClockBody
 from tocsin_schemas.policy import DAY
 
-HOUR = 3600
-
 
 def test_from_application_to_active() -> None:
     hall = early()

@@ -8,6 +8,7 @@ from tests.schemas.boards import (
     ALARM,
     COMMUNITY,
     FRAME,
+    HOUR,
     PIXEL,
     Chair,
     Hall,
@@ -23,8 +24,6 @@ from tocsin_schemas.electorate import barred_in, beyond_the_board
 from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.roster import Roster
 from tocsin_schemas.vocabulary import Choice
-
-HOUR = 3600
 
 
 def sent(hall: Hall, *numbers: int) -> list[str]:

@@ -31,8 +31,6 @@ from tocsin_schemas.member_effects import Case
 from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.problems import Refused
 
-HOUR = 3600
-
 
 def test_a_new_roster_is_carried_by_both() -> None:
     hall = grown()

@@ -4,6 +4,7 @@ from tests.schemas.boards import (
     ALARM,
     COMMUNITY,
     FRAME,
+    HOUR,
     PIXEL,
     START,
     TWO_AGAINST,
@@ -27,8 +28,6 @@ from tocsin_schemas.decisions import (
 from tocsin_schemas.governance import ClockBody
 from tocsin_schemas.member_effects import working_days_after
 from tocsin_schemas.policy import DAY
-
-HOUR = 3600
 
 
 def test_two_officers_suspend_for_seventy_two_hours() -> None:

@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.schemas.boards import ALARM, COMMUNITY, PIXEL, Hall, grown, refused, state
+from tests.schemas.boards import ALARM, COMMUNITY, HOUR, PIXEL, Hall, grown, refused, state
 from tocsin_schemas.decisions import Grant, Sanction, SetPolicy, Suspend
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.tally import tally
-
-HOUR = 3600
 
 
 def under(**values: Any) -> Hall:

@@ -287,14 +287,14 @@ def test_a_report_that_comes_while_the_last_one_expires_keeps_its_indicator(hub:
     class SlowDesk(Desk):
         def flush(self) -> None:
             at_the_desk.set()
-            job_had_its_chance.wait(10)
+            job_had_its_chance.wait(60)
             super().flush()
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(submission, "Desk", SlowDesk)
         batch = threading.Thread(target=lambda: answers.append(frame.post(token)))
         batch.start()
-        assert at_the_desk.wait(10)
+        assert at_the_desk.wait(60)
         job = threading.Thread(target=expire, args=(context, key))
         job.start()
         job.join(0.5)

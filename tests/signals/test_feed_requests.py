@@ -17,7 +17,7 @@ from tocsin_client.http import HubError
 from tocsin_schemas.feed import MAX_PAGE, SEGMENT
 
 BOTH = {COMMUNITY: "rw", "ncii": "rw"}
-SOON = 5.0
+SOON = 15.0
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ ENV = "TOCSIN_TEST_KILLS"
 KILLS = int(os.environ.get(ENV, "50")) // 2
 """How often each of the two databases sees its server killed."""
 LINES = 400
-PATIENCE = 20
+PATIENCE = 120
 CAP = 10_000_000
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]

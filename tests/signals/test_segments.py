@@ -268,7 +268,7 @@ class TestErasure:
 
         thread = threading.Thread(target=erase)
         thread.start()
-        assert erased.wait(10)
+        assert erased.wait(60)
         # It has found no segment to make stale, and has not ended yet.
         assert hub.run_job("feed.build") == 1
         thread.join()

@@ -4,20 +4,18 @@ Written from the specification (SSF 1.0 §7 and §8.1): metadata, creating, read
 with what must be refused and with which status.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jwt
 import pytest
 
 from tests.signals.material import assert_refused
-from tests.streams.receiving import EVERYTHING, POLL, PUSH, Receiver, Target
+from tests.streams.receiving import EVERYTHING, POLL, PUSH, Admit, Receiver, Target
 from tests.support.hub import Hub
 from tocsin.streams.rules.asking import STREAMS_PER_MEMBER
 from tocsin.streams.rules.events import SUPPORTED, URIS
 from tocsin.streams.service.pace import MOST_TARGETS
 
-Admit = Callable[..., Receiver]
 LISTED = [URIS[word] for word in SUPPORTED]
 
 

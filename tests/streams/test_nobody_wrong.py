@@ -1,20 +1,17 @@
 """Who must not be told: members that may not read any more, and those from whom a thing was hidden."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
 from tests.signals.material import DISPUTE, RETRACTION, md5, report
-from tests.streams.receiving import Receiver, Target, deliver, verified
+from tests.streams.receiving import Admit, Receiver, Target, deliver, verified
 from tests.streams.test_telling import handle, later, shut, statement, told, words
 from tests.support import states
 from tests.support.hub import Hub
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.vocabulary import MemberState
-
-Admit = Callable[..., Receiver]
 
 
 def take_back(hub: Hub, author: Receiver, seq: int, community: str) -> None:

@@ -2,20 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.signals.material import assert_refused, md5
-from tests.streams.receiving import Receiver, verified
+from tests.streams.receiving import Admit, Receiver, verified
 from tests.support.hub import Hub
 from tocsin.streams.rules.events import URIS
 from tocsin.streams.service.looking import look
 from tocsin.streams.watch import MOST_PER_STREAM, StreamWatch
 
-Admit = Callable[..., Receiver]
 RECORDED = [URIS["signal.recorded"]]
 
 

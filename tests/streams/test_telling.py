@@ -1,13 +1,12 @@
 """What is told on a stream, to whom, and what it counts for: signals, accounts, indicators, corrections."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.signals.material import DISPUTE, RETRACTION, SIGHTING, account_report, md5, report
-from tests.streams.receiving import Receiver, Target, deliver, verified
+from tests.streams.receiving import Admit, Receiver, Target, deliver, verified
 from tests.support import states
 from tests.support.hub import Hub
 from tocsin.streams.rules.events import URIS
@@ -15,7 +14,6 @@ from tocsin_schemas.envelope import payload_of
 from tocsin_schemas.indicators import Indicator
 from tocsin_schemas.policy import DAY
 
-Admit = Callable[..., Receiver]
 Told = list[tuple[str, dict[str, Any]]]
 
 

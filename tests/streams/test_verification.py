@@ -1,16 +1,13 @@
 """Verification after OpenID's conformance modules: by poll, by acknowledgement, by push, with both algorithms."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.signals.material import assert_refused
-from tests.streams.receiving import PUSH, Receiver, Target, deliver, verified
+from tests.streams.receiving import PUSH, Admit, Receiver, Target, deliver, verified
 from tests.support.hub import Hub
 from tocsin.streams.rules.asking import MAX_STATE_CHARS, MIN_VERIFICATION_INTERVAL
-
-Admit = Callable[..., Receiver]
 
 
 def verify(one: Receiver, stream: dict[str, Any], **more: Any) -> None:

@@ -41,7 +41,7 @@ IMPORTED: Final = (
     *("psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
 )
 MEASURING: Final = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
-PATIENCE: Final = 60
+PATIENCE: Final = 120
 _one_at_a_time = threading.Lock()
 
 

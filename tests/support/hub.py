@@ -36,7 +36,7 @@ from tocsin.ledger.service import Ledger, publish
 from tocsin.members.service import Members
 
 ISSUER = "https://hub.example"
-PATIENCE = 30
+PATIENCE = 120
 
 
 class Endpoint(Protocol):

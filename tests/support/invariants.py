@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from tests.support.published import check_log
+from tests.support.state import answers
 from tests.support.stream_invariants import check_streams
 from tests.support.told import check_messages
 from tocsin import keys, outbox, schema
@@ -75,11 +76,14 @@ def check_hub(database: Database, settings: Settings | None = None, *, since: in
 def dump(database: Database, leave_out: frozenset[str] = frozenset()) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, in an order of its own."""
     with database.snapshot() as uow:
-        return {
-            name: sorted((tuple(row) for row in uow.conn.execute(table.select())), key=repr)
-            for name, table in schema.METADATA.tables.items()
-            if name not in leave_out
-        }
+        return answers(
+            uow.conn, {name: query for name, query in _everything().items() if name not in leave_out}
+        )
+
+
+@cache
+def _everything() -> dict[str, str]:
+    return {name: str(table.select()) for name, table in schema.METADATA.tables.items()}
 
 
 @contextmanager

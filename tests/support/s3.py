@@ -5,19 +5,20 @@ has a prefix of its own there.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
 ENV = "TOCSIN_TEST_S3"
-PATIENCE = 30
+PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -46,30 +47,50 @@ def serving() -> Iterator[S3]:
         endpoint = f"{url.scheme}://{url.hostname}:{url.port}"
         yield S3(endpoint, url.path.strip("/"), url.username or "", url.password or "")
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    found = S3(f"http://127.0.0.1:{port}", "tocsin", "any", "any")
+    command = [sys.executable, "-m", __name__]
+    server = subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
+        assert server.stdout is not None
+        found = S3(f"http://127.0.0.1:{int(server.stdout.readline())}", "tocsin", "any", "any")
         _make_bucket(found)
         yield found
     finally:
         server.terminate()
-        server.wait(PATIENCE)
+        server.communicate(timeout=PATIENCE)
 
 
 def _make_bucket(s3: S3) -> None:
-    pause = threading.Event()
     signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential={s3.key}/20261122/us-east-1/s3/aws4_request"}
     with httpx2.Client(trust_env=False, timeout=PATIENCE) as http:
-        for _ in range(PATIENCE * 10):
-            try:
-                answer = http.put(f"{s3.endpoint}/{s3.bucket}", headers=signed)
-            except httpx2.TransportError:
-                pause.wait(0.1)
-                continue
-            assert answer.status_code == 200, answer.text
-            return
-    raise AssertionError("the S3 server did not start")
+        answer = http.put(f"{s3.endpoint}/{s3.bucket}", headers=signed)
+        assert answer.status_code == 200, answer.text
+
+
+def serve() -> None:
+    """Serve on a free port, which is printed.
+
+    One request at a time: moto looks whether an object is there and then stores it, and another thread may be between
+    the two, as no server of S3 lets anybody be.
+    """
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    app, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def one_at_a_time(environ: Any, start_response: Any) -> Any:
+        with turn:
+            return app(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    serve()

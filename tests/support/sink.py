@@ -39,7 +39,7 @@ class Received(NamedTuple):
 
 
 class Sink:
-    """The server, on a loop that somebody else runs. `keep_bodies` keeps what was sent."""
+    """The server, on a loop of its own that somebody else runs. `keep_bodies` keeps what was sent."""
 
     def __init__(self, *, keep_bodies: bool = True) -> None:
         self.received: list[Received] = []
@@ -59,14 +59,19 @@ class Sink:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-            for transport in self.connections:
-                transport.abort()
-            # What they are told of it is told in the next round of the loop.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+        if self._server is None:
+            return
+        loop, server, self._server = asyncio.get_running_loop(), self._server, None
+        # Those that are being accepted are connected first: a server that is closed forgets them, and leaves them open.
+        for listening in server.sockets:
+            loop.remove_reader(listening)
+        if accepting := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(accepting)
+        server.close()
+        for transport in self.connections:
+            transport.abort()
+        # They are let go of in the next round of the loop.
+        await asyncio.sleep(0)
 
     def url(self, *path: object, host: str = "127.0.0.1") -> str:
         """The address of a path; any of 127.0.0.0/8 leads here only if it listens there."""

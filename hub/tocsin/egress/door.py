@@ -15,7 +15,7 @@ import resource
 import ssl
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -136,6 +136,20 @@ def open_egress(settings: Settings) -> Egress:
     return Egress(settings.outbound_ca_file, Guard(settings.allowed_ports(), settings.allowed_subnets()))
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop that knows what it has connected. Not uvloop's, which does not read through the sockets it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connected = weakref.WeakSet[asyncio.Transport]()
+
+    async def create_connection(self, *given: Any, **named: Any) -> Any:
+        """As any loop does."""
+        transport, protocol = await super().create_connection(*given, **named)
+        self.connected.add(transport)
+        return transport, protocol
+
+
 class _Running:
     """An event loop in a thread, and the HTTP clients that live on it. It must not know the door: its end stops it."""
 
@@ -151,8 +165,7 @@ class _Running:
         # The other half is for what is under way, and for the rest of the hub.
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_kept = MOST_KEPT if files == resource.RLIM_INFINITY else min(MOST_KEPT, files // 2)
-        # Not uvloop, where that is the default: it does not read through the sockets it is given.
-        self._loop = asyncio.SelectorEventLoop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._work, name="egress", daemon=True)
         self._thread.start()
 
@@ -297,10 +310,16 @@ class _Running:
 
     async def _close(self) -> None:
         try:
+            await _end(asyncio.all_tasks() - {asyncio.current_task()})
+            # No session knows of a connection that it has closed and whose other end has yet to agree, as TLS has it.
+            for transport in self._loop.connected:
+                transport.abort()
             for session in self._sessions.values():
                 await session.close()
             if self._names is not None:
                 await self._names.close()
+            # What has been aborted is let go of in the next round.
+            await asyncio.sleep(0)
         finally:
             self._loop.stop()
 
@@ -329,7 +348,20 @@ async def _read(response: aiohttp.ClientResponse, request: Outbound) -> Answer:
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
-    return await asyncio.gather(*work)
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        # One that raises leaves the others running, and nobody to hear them.
+        await _end(tasks)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel what is still running, and wait until it has let go of what it held."""
+    if running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
 
 
 async def _one(conversation: Conversation[_T], send: Send, seconds: float) -> _T | Unanswered:
