@@ -228,7 +228,8 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_size=16, hide_parameters=True)
+        # The connection used last knows the statements that are asked most.
+        engine = create_engine(parsed, pool_size=16, pool_use_lifo=True, hide_parameters=True)
         event.listen(engine, "checkout", _postgres_still_there)
         return engine
     return _sqlite_engine(parsed)

@@ -1,6 +1,7 @@
 """`tocsin-hub log`: the key that others verify with, and bringing back what a restored database lost."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,7 @@ def test_every_command_that_could_record_refuses_an_older_database(
             result = tocsin_hub(*command, code=1)
             assert "older than the published log" in result.output
             assert "tocsin-hub log recover" in result.output
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
         result = tocsin_hub("log", "recover", code=1)
         assert "stay lost" in result.output
         result = tocsin_hub("log", "recover", "--yes", code=1)

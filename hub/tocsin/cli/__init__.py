@@ -85,7 +85,14 @@ def work() -> None:
     """
     # Before the imports: a thread that one of them starts would take the signal, and die of it.
     ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    try:
+        _work_until(ends)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work_until(ends: set[signal.Signals]) -> None:
     from tocsin import keys, telemetry
     from tocsin.cli.means import open_means
     from tocsin.jobs import metronome

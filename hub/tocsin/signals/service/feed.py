@@ -72,9 +72,12 @@ def page(
         community = readable(context, uow, reader_id, slug)
         size = ledger.size(uow)
         bound = size - 1 if last is None else min(last, size - 1)
+        if after >= bound:
+            # What is asked most: nothing is behind the end of the log.
+            return Page(size, after, reader_id, community.id)
         first, end, delivered = reading.position(uow, community.id, reader_id, after)
         if first is None or first > bound:
-            return Page(size, max(after, bound), reader_id, community.id)
+            return Page(size, bound, reader_id, community.id)
         seen = sight(context.members.orgs(uow), reader_id)
         number = first // SEGMENT
         found: Page | None = None
