@@ -185,6 +185,7 @@ _ENTRIES = entry.select().with_only_columns(entry.c.seq, entry.c.kind)
 _AT = _ENTRIES.where(entry.c.seq == bindparam("seq"), entry.c.kind == "report")
 _NOWHERE: Select[Any] = select(literal_column("1")).select_from(text("nowhere"))
 _PROCESS = select(func.pg_backend_pid())
+_PREPARED: Select[Any] = select(func.count() > 0).select_from(text("pg_prepared_statements"))
 
 
 def test_what_is_asked_all_day_is_answered_as_anything_else(database: Database) -> None:
@@ -212,6 +213,20 @@ def postgres(databases: Databases, tmp_path: Path) -> Iterator[Database]:
         opened = Database(url)
         yield opened
         opened.dispose()
+
+
+@pytest.mark.postgres
+def test_who_is_refused_costs_the_next_one_nothing(postgres: Database) -> None:
+    def refuse() -> None:
+        with postgres.snapshot() as uow:
+            uow.ask(_PROCESS)
+            raise Refused("not-found")
+
+    for _ in range(9):
+        with pytest.raises(Refused):
+            refuse()
+    with postgres.snapshot() as uow:
+        assert uow.ask(_PREPARED) == [(True,)]
 
 
 @pytest.mark.postgres

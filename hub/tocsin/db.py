@@ -181,8 +181,13 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[UnitOfWork]:
         """One state of the database to read from; a write fails."""
-        with self._reading.connect() as conn, conn.begin():
-            yield UnitOfWork(conn, self.clock())
+        with self._reading.connect() as conn, conn.begin() as begun:
+            try:
+                yield UnitOfWork(conn, self.clock())
+            except Refused:
+                # There is nothing to undo, and psycopg forgets all prepared statements when it rolls back.
+                begun.commit()
+                raise
 
     def settle(self, *, rewrite: bool = False) -> None:
         """On SQLite, leave what was erased in no file; on PostgreSQL its vacuum does that, and this does nothing.

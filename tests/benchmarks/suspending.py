@@ -26,10 +26,10 @@ from tests.support.parties import Party
 from tocsin_schemas.envelope import MEDIA_TYPE
 
 MEMBERS: Final = ("pixel", "frame", "vendor")
-RATES: Final = (1000.0, 800.0, 650.0, 500.0, 400.0, 300.0, 200.0, 100.0)
+RATES: Final = (1000.0, 900.0, 800.0, 700.0, 600.0, 500.0, 400.0, 300.0, 200.0, 100.0)
 """Requests a second, of all members together: the first is what is wanted."""
-TRIAL: Final = 5.0
-IN_TIME: Final = 0.5
+TRIAL: Final = 8.0
+IN_TIME: Final = 0.2
 """A rate is one that can be kept when, for so many seconds, 99 in 100 are answered within so many."""
 BEFORE: Final = 15.0
 AFTER: Final = 15.0
