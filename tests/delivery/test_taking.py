@@ -9,9 +9,9 @@ from tests.delivery.carrying import Post
 from tests.support.sink import Sink
 from tocsin.db import UnitOfWork
 from tocsin.delivery.service import Claim, Making
-from tocsin.delivery.service.turn import EXPECTED, RUN, Outcome, Room, Round, take_turn
+from tocsin.delivery.service.turn import RUN, Outcome, Room, Round, take_turn
 
-SPACE = 10 * EXPECTED
+SPACE = 10 * RUN
 
 
 def taken(post: Post, space: int = SPACE) -> list[Round]:
@@ -25,9 +25,9 @@ def sizes(rounds: Sequence[Round]) -> list[int]:
 
 def test_where_much_waits_everywhere_some_queues_are_left_for_the_next_turn(post: Post, there: Sink) -> None:
     for n in range(30):
-        post.queue(post.receiver(there.url("ok", n)), range(2 * EXPECTED))
+        post.queue(post.receiver(there.url("ok", n)), range(2 * RUN))
     first, second = taken(post), taken(post)
-    assert sizes(first) == sizes(second) == [EXPECTED] * 10
+    assert sizes(first) == sizes(second) == [RUN] * 10
     assert not {one.receiver_id for one in first} & {one.receiver_id for one in second}
 
 

@@ -34,7 +34,7 @@ from tocsin.signing import Signing
 
 logger = logging.getLogger(__name__)
 
-IN_HAND: Final = 3072
+IN_HAND: Final = 4096
 URGENT_SHARE: Final = 1024
 DOUBTFUL_SHARE: Final = 256
 """Items in hand at most; how many of them are kept for what is urgent; and what fails or is slow gets besides."""

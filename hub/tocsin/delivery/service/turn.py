@@ -28,7 +28,6 @@ from tocsin.telemetry import DELIVERIES, DELIVERY_SECONDS
 LEASE_SECONDS: Final = 30
 """Longer than a request may take (15 s), and than what is begun in the time before the last one may."""
 RUN: Final = 32
-EXPECTED: Final = 16
 """Items taken from one queue at a time, at most; and how many are expected of one before any was looked at.
 
 All that is due is never begun at once, if it is much: queues that begin together end together, and nothing would be
@@ -219,7 +218,7 @@ def _take(uow: UnitOfWork, holder: str, room: Room) -> Iterator[tuple[store.DueQ
     for lane, most in enumerate((room.urgent, room.rest)):
         # What is urgent takes its turn first, and nearly all of it while there is more.
         space = min(most, REST_MEANWHILE) if waiting else most
-        expected = EXPECTED
+        expected = RUN
         for _ in range(ROUNDS):
             found = (
                 store.due_queues(uow, lane, max(1, space // expected), doubtful=False) if space > 0 else []
