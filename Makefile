@@ -57,6 +57,7 @@ $(VENV)/.tocsin-setup: $(VENV)/.tocsin-packages pyproject.toml
 test: setup ## The whole suite, on SQLite and on a real PostgreSQL, with the coverage gates
 	@$(BIN)/coverage erase
 	$(if $(ROOM),PYTEST_DEBUG_TEMPROOT=$(ROOM)) $(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	@rm -f .coverage.* # of processes that were killed; all others are in .coverage
 	@report=$$($(BIN)/coverage report --include='$(DECIDING)' --fail-under=100) \
 		|| { echo "$$report"; echo "test: the wire and all rules need 100 % branch coverage"; exit 1; }
 
