@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from functools import lru_cache
 from select import POLLIN, poll
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import (
     ARRAY,
@@ -25,6 +25,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     LargeBinary,
+    PoolProxiedConnection,
     Select,
     Table,
     cast,
@@ -60,6 +61,9 @@ WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
 def system_clock() -> int:
     """Unix seconds, now."""
     return int(time.time())
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +108,7 @@ class UnitOfWork:
         and kept, so it must be one that is made once. Values come as the driver gives them: numbers, text and bytes are
         what they are, a truth value may be 0 or 1.
         """
-        dialect = self.conn.dialect
-        sql, names, constants = _compiled(question, dialect)
-        driver: Any = self.conn.connection.driver_connection
-        values = {**constants, **named}
-        try:
-            found = driver.execute(sql, values if names is None else [values[name] for name in names])
-            return list(found.fetchall())
-        except dialect.loaded_dbapi.Error as error:
-            # As SQLAlchemy does: a connection that has broken is not given back, and the error is one of its own.
-            gone = dialect.is_disconnect(error, driver, None)
-            if gone:
-                self.conn.invalidate(error)
-            base = dialect.loaded_dbapi.Error
-            raise DBAPIError.instance(
-                sql, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect
-            ) from error
+        return _rows(self.conn, self.conn.dialect, self.conn.connection.driver_connection, question, named)
 
     def insert_rows(self, into: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many rows at once: one prepared statement on SQLite, COPY on PostgreSQL."""
@@ -139,6 +128,52 @@ class UnitOfWork:
             copy.set_types(_copy_types(into, tuple(columns)))
             for row in rows:
                 copy.write_row(row)
+
+
+class View(Protocol):
+    """One state of the database that answers questions: a `UnitOfWork`, or a `Glance`."""
+
+    @property
+    def now(self) -> int:
+        """The one instant it is seen at (Unix seconds)."""
+
+    def ask(self, question: Select[Any], named: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
+        """As `UnitOfWork.ask`."""
+
+
+class Unforeseen(Exception):
+    """A glance was asked for more than one statement can answer."""
+
+
+@dataclass(slots=True)
+class Glance:
+    """What one statement sees: the first question asked of it, and each of those foreseen along with it.
+
+    One that is foreseen has no parameters and gives one value. Whoever asks for more is told `Unforeseen`, since a
+    second statement could see another state of the database.
+    """
+
+    now: int
+    _lent: PoolProxiedConnection
+    _dialect: Dialect
+    _foreseen: tuple[Select[Any], ...]
+    _values: tuple[Any, ...] | None = None
+
+    def ask(self, question: Select[Any], named: Mapping[str, Any] = NOTHING) -> list[tuple[Any, ...]]:
+        """As `UnitOfWork.ask`.
+
+        Raises:
+            Unforeseen: for another question than the first and those that were foreseen.
+        """
+        if self._values is not None:
+            if not self._values or question not in self._foreseen:
+                raise Unforeseen
+            return [(self._values[self._foreseen.index(question)],)]
+        both = _together(question, self._foreseen)
+        rows = _rows(self._lent, self._dialect, self._lent.driver_connection, both, named)
+        own = len(rows[0]) - len(self._foreseen) if rows else 0
+        self._values = tuple(rows[0][own:]) if rows else ()
+        return [row[:own] for row in rows]
 
 
 class Database:
@@ -189,6 +224,19 @@ class Database:
                 begun.commit()
                 raise
 
+    def at_a_glance(self, work: Callable[[View], _T], *foreseen: Select[Any]) -> _T:
+        """What `work` finds out from one state of the database, by one statement if that tells it enough.
+
+        One statement needs no transaction: with PostgreSQL that is one exchange instead of three and more. Of work that
+        asks more, and raises `Unforeseen`, all is done again on a snapshot.
+        """
+        try:
+            with closing(self._reading.raw_connection()) as lent, _at_once(lent.driver_connection):
+                return work(Glance(self.clock(), lent, self._reading.dialect, foreseen))
+        except Unforeseen:
+            with self.snapshot() as uow:
+                return work(uow)
+
     def settle(self, *, rewrite: bool = False) -> None:
         """On SQLite, leave what was erased in no file; on PostgreSQL its vacuum does that, and this does nothing.
 
@@ -212,6 +260,49 @@ class Database:
 def table(row: type[SQLModel]) -> Table:
     """The table behind a row class, for queries in SQLAlchemy Core."""
     return SQLModel.metadata.tables[str(row.__tablename__)]
+
+
+@contextmanager
+def _at_once(driver: Any) -> Iterator[None]:
+    """Each statement is a transaction of its own: so it always is on SQLite, where nothing else begins one."""
+    if isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+
+
+def _rows(
+    lent: Connection | PoolProxiedConnection,
+    dialect: Dialect,
+    driver: Any,
+    question: Select[Any],
+    named: Mapping[str, Any],
+) -> list[tuple[Any, ...]]:
+    sql, names, constants = _compiled(question, dialect)
+    values = {**constants, **named}
+    try:
+        found = driver.execute(sql, values if names is None else [values[name] for name in names])
+        return list(found.fetchall())
+    except dialect.loaded_dbapi.Error as error:
+        # As SQLAlchemy does: a connection that has broken is not given back, and the error is one of its own.
+        gone = dialect.is_disconnect(error, driver, None)
+        if gone:
+            lent.invalidate(error)
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(
+            sql, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect
+        ) from error
+
+
+@lru_cache(maxsize=64)
+def _together(question: Select[Any], foreseen: tuple[Select[Any], ...]) -> Select[Any]:
+    """One statement for a question and, behind its columns, the value of each that is foreseen."""
+    return question.add_columns(*(one.scalar_subquery() for one in foreseen)) if foreseen else question
 
 
 @lru_cache(maxsize=64)

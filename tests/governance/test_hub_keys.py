@@ -72,7 +72,8 @@ def test_a_token_made_before_is_good_until_the_old_key_ends(settings: Settings, 
             served = {key["kid"] for key in again.http.get("/.well-known/jwks.json").json()["keys"]}
             assert served == {done.kid, before.token.public.kid}
             headers = {"Authorization": f"Bearer {token}"}
-            assert again.http.get("/v1/me", headers=headers).status_code == 200
+            for path in ("/v1/me", "/v1/communities/child-safety/feed"):
+                assert again.http.get(path, headers=headers).status_code == 200
             clock.advance(7 * DAY)
             served = {key["kid"] for key in again.http.get("/.well-known/jwks.json").json()["keys"]}
             assert served == {done.kid}

@@ -102,6 +102,37 @@ class TestRanges:
         assert (page.status, seqs(page)) == (200, [0, 1, 2])
 
 
+class TestAtTheEnd:
+    """Who asks behind the last entry is answered by one statement, which tells everything that may be asked there."""
+
+    @pytest.mark.parametrize("entries", [0, 3])
+    def test_nothing_is_behind_the_end(self, hub: Hub, pixel: Voice, frame: Voice, entries: int) -> None:
+        if entries:
+            pixel.batch([pixel.report(md5(n)) for n in range(entries)])
+        with unchanged(hub.database):
+            page = fetch(frame, after=entries - 1) if entries else fetch(frame)
+        assert (page.status, page.lines) == (200, b"")
+
+    @pytest.mark.parametrize("community", [COMMUNITY, "nowhere"])
+    def test_who_may_not_read_is_told_as_of_one_that_is_not_there(self, hub: Hub, community: str) -> None:
+        writer = Voice(hub, "writer", communities={COMMUNITY: "w"})
+        stranger = Voice(hub, "stranger", communities={"ncii": "rw"})
+        for voice in (writer, stranger):
+            page = fetch(voice, community=community)
+            assert (page.status, b"not-found" in page.lines) == (404, True)
+
+    def test_who_is_suspended_gets_nothing(self, hub: Hub, frame: Voice) -> None:
+        frame.headers()
+        hub.members.suspend(frame.issuer)
+        page = fetch(frame)
+        assert (page.status, b"member-suspended" in page.lines) == (403, True)
+
+    def test_who_has_no_leave_to_read_gets_nothing(self, hub: Hub) -> None:
+        voice = Voice(hub, "writer", communities=BOTH, scopes=("signals:submit",))
+        page = fetch(voice)
+        assert (page.status, b"forbidden" in page.lines) == (403, True)
+
+
 class TestWaiting:
     def test_a_record_that_is_there_is_not_waited_for(self, pixel: Voice, frame: Voice) -> None:
         pixel.post(pixel.report(md5(1)))

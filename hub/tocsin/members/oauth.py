@@ -28,7 +28,7 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from tocsin.db import UnitOfWork
+from tocsin.db import View
 from tocsin.errors import Refused
 from tocsin.members import rules
 from tocsin.members.service import Access, Authenticated
@@ -97,17 +97,17 @@ class OAuth:
         """The answer to a form that names a parameter twice (RFC 6749 §3.2)."""
         return self._error(form, InvalidRequestError("a parameter is repeated, or the form cannot be read"))
 
-    def authenticate(self, uow: UnitOfWork, token: str) -> Actor:
-        """Who sent an access token, on one state of the database.
+    def authenticate(self, view: View, token: str, community: str | None) -> Actor:
+        """Who sent an access token, on one state of the database, to read a community if one is named.
 
         Raises:
             Refused: `token-invalid`, `token-wrong-type`, `token-expired`, `token-revoked`.
         """
-        read = self._read(uow, token)
-        org, scopes = self._access.standing(uow, read)
-        return Actor(org.id, org.issuer, read.client_id, scopes, org.state, org.group)
+        read = self._read(view, token)
+        org, scopes, reads = self._access.standing(view, read, community)
+        return Actor(org.id, org.issuer, read.client_id, scopes, org.state, org.group, reads)
 
-    def _read(self, uow: UnitOfWork, token: str) -> rules.AccessToken:
+    def _read(self, view: View, token: str) -> rules.AccessToken:
         """Verify an access token that this hub made (RFC 9068 §4); whether it was revoked is not asked here.
 
         Raises:
@@ -118,11 +118,11 @@ class OAuth:
                 claims = self._claims_of_ours(token)
             else:
                 # Made before the key was changed, or by a process that still has the old one.
-                claims = _claims(token, self._access.token_keys(uow))
+                claims = _claims(token, self._access.token_keys(view))
         except Refused as error:
             code = "token-wrong-type" if error.code == "typ-mismatch" else "token-invalid"
             raise Refused(code, "authorization", error.reason) from None
-        return rules.check_access_token(claims, self._issuer, uow.now)
+        return rules.check_access_token(claims, self._issuer, view.now)
 
     def _known(self, token: str) -> rules.AccessToken | None:
         """An access token that this hub made; None for anything else."""
@@ -298,7 +298,7 @@ def _server(
                 return {"active": False}
             try:
                 with access.state() as uow:
-                    org, scopes = access.standing(uow, token)
+                    org, scopes, _ = access.standing(uow, token)
             except Refused:
                 return {"active": False}
             if EFFECTS[org.state].keys != "live":

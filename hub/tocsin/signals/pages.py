@@ -129,9 +129,8 @@ def _reads_as(request: Request, who: Person, issuer: str) -> MemberView:
 def _latest(request: Request, reader_id: int, slug: str) -> list[Latest]:
     context: Context = request.app.state.signals
     size = read.log_size(context)
-    found = feed.page(
-        context, lambda _uow: reader_id, slug, after=max(size - REACH, 0) - 1, limit=REACH, stored=False
-    )
+    known = feed.member(context, reader_id)
+    found = feed.page(context, known, slug, after=max(size - REACH, 0) - 1, limit=REACH, stored=False)
     if found.new:
         feed.remember(context, found)
     records = [parse_record(line) for line in found.rendered.splitlines()]

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from fastapi import Request
 
-from tocsin.db import Database, UnitOfWork
+from tocsin.db import Database, View
 from tocsin.errors import Refused
 from tocsin.web.problems import Challenged
 from tocsin_schemas.membership import permit
@@ -22,7 +22,10 @@ RESOURCE_METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """An authenticated caller: a client of a member, with the scopes of its token."""
+    """An authenticated caller: a client of a member, with the scopes of its token.
+
+    `reads` is the id of the community that it was recognised for, if it may read that.
+    """
 
     org_id: int
     issuer: str
@@ -30,10 +33,11 @@ class Actor:
     scopes: frozenset[str]
     state: MemberState
     group: str
+    reads: int | None = None
 
 
-Authenticate = Callable[[UnitOfWork, str], Actor]
-"""Turns an access token into an Actor, or raises `Refused` with a `token-…` code."""
+Authenticate = Callable[[View, str, str | None], Actor]
+"""Turns an access token, and the community it is to read, into an Actor; or raises `Refused` with a `token-…` code."""
 
 
 class Demand:
@@ -54,11 +58,10 @@ class Demand:
     def __call__(self, request: Request) -> Actor:
         """The caller, as the database knows it now. Raises as `on`."""
         database: Database = request.app.state.database
-        with database.snapshot() as uow:
-            return self.on(uow, request)
+        return database.at_a_glance(lambda view: self.on(view, request))
 
-    def on(self, uow: UnitOfWork, request: Request) -> Actor:
-        """The caller, on a state of the database that is read for its request anyway.
+    def on(self, view: View, request: Request, community: str | None = None) -> Actor:
+        """The caller, on a state of the database that is read for its request anyway, to read a community if any.
 
         Raises:
             Refused: `unauthenticated` without a token, a `token-…` code for a token that is no good, `forbidden`
@@ -72,7 +75,7 @@ class Demand:
             raise Challenged("unauthenticated", "authorization", "no Bearer token", f"Bearer {metadata}")
         authenticate: Authenticate = state.authenticate
         try:
-            caller = authenticate(uow, token)
+            caller = authenticate(view, token, community)
         except Refused as error:
             challenge = f'Bearer error="invalid_token", error_description="{error.reason}", {metadata}'
             raise Challenged(error.code, "authorization", error.reason, challenge) from None

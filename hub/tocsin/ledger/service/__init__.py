@@ -12,10 +12,11 @@ from tocsin.ledger.service.publishing import publish, unpublished
 from tocsin.ledger.service.read import alarms, published, tree
 from tocsin.ledger.service.recovery import recover
 from tocsin.ledger.service.startup import start
-from tocsin.ledger.store.entries import append, entries_at, locked_size, of_the_board, put_back, size
+from tocsin.ledger.store.entries import SIZE, append, entries_at, locked_size, of_the_board, put_back, size
 from tocsin.ledger.store.publication import Publication, published_size
 
 __all__ = [
+    "SIZE",
     "Alarm",
     "Ledger",
     "Prover",

@@ -5,26 +5,26 @@ from typing import Final
 
 from sqlalchemy import text
 
-from tocsin.db import UnitOfWork, table
+from tocsin.db import UnitOfWork, View, table
 from tocsin.ledger.store.tables import EntryRow, LedgerHeadRow
 from tocsin_schemas.ledger import Entry
 from tocsin_schemas.vocabulary import BOARD
 
 _head: Final = table(LedgerHeadRow)
 _entry: Final = table(EntryRow)
-# Asked on nearly every request: built once.
-_SIZE: Final = _head.select().with_only_columns(_head.c.size)
+SIZE: Final = _head.select().with_only_columns(_head.c.size)
+"""How many entries there are: asked on nearly every request, and foreseen (`tocsin.db.Database.at_a_glance`)."""
 _COLUMNS: Final = (_entry.c.community, _entry.c.kind, _entry.c.recorded_at, _entry.c.commitment)
 
 
 def locked_size(uow: UnitOfWork) -> int:
     """The size of the log; until this transaction ends, no other can append."""
-    return int(uow.conn.execute(_SIZE.with_for_update()).scalar_one())
+    return int(uow.conn.execute(SIZE.with_for_update()).scalar_one())
 
 
-def size(uow: UnitOfWork) -> int:
+def size(view: View) -> int:
     """The size of the log."""
-    ((size,),) = uow.ask(_SIZE)
+    ((size,),) = view.ask(SIZE)
     return int(size)
 
 

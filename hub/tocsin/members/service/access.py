@@ -2,9 +2,9 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from tocsin.db import Database, UnitOfWork
+from tocsin.db import Database, UnitOfWork, View
 from tocsin.errors import Refused
 from tocsin.members import rules, store
 from tocsin.members.service import hub_keys
@@ -23,6 +23,17 @@ class Authenticated:
 
     client: ClientView
     kid: str
+
+
+class Standing(NamedTuple):
+    """The member that an access token speaks for, suspended or not, and the scopes that it still carries.
+
+    `reads` is the id of the community that was asked about, if the member may read it.
+    """
+
+    org: Org
+    scopes: frozenset[str]
+    reads: int | None
 
 
 class Access:
@@ -69,24 +80,24 @@ class Access:
                 raise Refused("jti-reused", "jti", "the assertion was used before")
         return Authenticated(client_view(client), kid)
 
-    def token_keys(self, uow: UnitOfWork) -> dict[str, AuthorKey]:
+    def token_keys(self, view: View) -> dict[str, AuthorKey]:
         """The public keys of access tokens that are in force, beside the one the hub has in hand: kid to key."""
-        return hub_keys.token_keys(uow, self._issuer)
+        return hub_keys.token_keys(view, self._issuer)
 
     def state(self) -> AbstractContextManager[UnitOfWork]:
         """One state of the database to judge by."""
         return self._database.snapshot()
 
-    def standing(self, uow: UnitOfWork, token: rules.AccessToken) -> tuple[Org, frozenset[str]]:
-        """The member an access token speaks for, suspended or not, and the scopes it still carries.
+    def standing(self, view: View, token: rules.AccessToken, community: str | None = None) -> Standing:
+        """What an access token stands for now, and whether its member may read the community of that name.
 
         Raises:
             Refused: `token-revoked` when the token, its client or the key it was obtained with is.
         """
-        found = store.bearer(uow, token.client_id, token.key, token.jti)
-        if found is None or not found.in_force(uow.now):
+        found = store.bearer(view, token.client_id, token.key, token.jti, community)
+        if found is None or not found.in_force(view.now):
             raise Refused("token-revoked", "", "the token, its client or its key is no longer in force")
-        return org(found.organisation), token.scopes & frozenset(found.scopes.split())
+        return Standing(org(found.organisation), token.scopes & frozenset(found.scopes.split()), found.reads)
 
     def revoke_token(self, token: rules.AccessToken) -> None:
         """Revoke an access token before its time; doing so twice changes nothing (RFC 7009 §2.2)."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from tocsin.db import Database, UnitOfWork
+from tocsin.db import Database, UnitOfWork, View
 from tocsin.errors import Misconfigured, Refused
 from tocsin.keys import HubKeys
 from tocsin.members.store import hub_keys as store
@@ -40,12 +40,12 @@ def event_keys(uow: UnitOfWork) -> list[MemberKey]:
     ]
 
 
-def token_keys(uow: UnitOfWork, issuer: str) -> dict[str, AuthorKey]:
+def token_keys(view: View, issuer: str) -> dict[str, AuthorKey]:
     """The keys of access tokens that hold now, if it was ever changed: kid to key."""
     return {
         row.kid: AuthorKey(PublicKey(row.alg, row.public, row.kid), issuer, row.not_before, row.not_after)
-        for row in _named(uow, "token")
-        if row.alg != "RS256" and _holds(row, uow.now)
+        for row in _named(view, "token")
+        if row.alg != "RS256" and _holds(row, view.now)
     }
 
 
@@ -119,8 +119,8 @@ def demand_fit(database: Database, held: HubKeys) -> None:
         )
 
 
-def _named(uow: UnitOfWork, name: HubKeyName) -> list[HubKey]:
-    return [row for row in store.hub_keys(uow) if row.purpose == name]
+def _named(view: View, name: HubKeyName) -> list[HubKey]:
+    return [row for row in store.hub_keys(view) if row.purpose == name]
 
 
 def _holds(row: HubKey, now: int) -> bool:

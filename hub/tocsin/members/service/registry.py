@@ -9,7 +9,7 @@ from functools import cached_property
 
 from tocsin import keys, outbox
 from tocsin.config import Settings
-from tocsin.db import Database, UnitOfWork
+from tocsin.db import Database, UnitOfWork, View
 from tocsin.errors import Refused
 from tocsin.members import rules, store
 from tocsin.members.service import hub_keys, records
@@ -219,9 +219,9 @@ class Members:
         """Every community by slug."""
         return {slug: Community(number, slug) for slug, number in store.communities(uow).items()}
 
-    def readable(self, uow: UnitOfWork, org_id: int, slug: str) -> Community | None:
+    def readable(self, view: View, org_id: int, slug: str) -> Community | None:
         """The community of that name, if the member may read it."""
-        found = store.readable(uow, org_id, slug)
+        found = store.readable(view, org_id, slug)
         return None if found is None else Community(found, slug)
 
     def grants(self, uow: UnitOfWork, org_id: int) -> dict[int, tuple[bool, bool]]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tocsin.db import UnitOfWork
+from tocsin.db import UnitOfWork, View
 from tocsin.members.store.tables import (
     assertion,
     client,
@@ -59,7 +59,10 @@ class Client(NamedTuple):
 
 
 class Bearer(NamedTuple):
-    """Everything that can stop an access token: its member, its client, its key, its own revocation."""
+    """Everything that can stop an access token: its member, its client, its key, its own revocation.
+
+    `reads` is the id of the community that it was asked for, if the member may read that.
+    """
 
     organisation: Organisation
     scopes: str
@@ -68,6 +71,7 @@ class Bearer(NamedTuple):
     not_after: int
     key_revoked_at: int | None
     token_revoked: bool
+    reads: int | None
 
     def in_force(self, now: int) -> bool:
         """Whether nothing does. The member's state is for the caller to judge."""
@@ -98,9 +102,44 @@ _ALL_ORGANISATIONS: Final = _ORGANISATIONS.order_by(organisation.c.issuer)
 _KEYS: Final = select(*(member_key.c[name] for name in Key._fields[:-1]), organisation.c.issuer).join(
     organisation, organisation.c.id == member_key.c.organisation_id
 )
+_ALL_KEYS: Final = _KEYS.order_by(member_key.c.not_before, member_key.c.kid)
+_KEYS_OF: Final = _ALL_KEYS.where(member_key.c.organisation_id == bindparam("organisation_id"))
 _CLIENTS: Final = select(
     *(client.c[name] for name in Client._fields[:-2]), organisation.c.issuer, organisation.c.state
 ).join(organisation, organisation.c.id == client.c.organisation_id)
+
+
+def _read_by(organisation_id: ColumnElement[int]) -> Select[tuple[int]]:
+    """The id of the community `slug`, if that member may read it."""
+    return (
+        select(community.c.id)
+        .join(community_member, community_member.c.community_id == community.c.id)
+        .where(
+            community.c.slug == bindparam("slug"),
+            community_member.c.organisation_id == organisation_id,
+            community_member.c.may_read,
+        )
+    )
+
+
+_COMMUNITIES: Final = select(community.c.slug, community.c.id).order_by(community.c.slug)
+_MEMBERSHIPS: Final = (
+    select(
+        community_member.c.community_id,
+        community.c.slug,
+        community_member.c.organisation_id,
+        community_member.c.may_write,
+        community_member.c.may_read,
+    )
+    .join(community, community.c.id == community_member.c.community_id)
+    .order_by(community.c.slug, community_member.c.organisation_id)
+)
+_MEMBERSHIPS_OF: Final = _MEMBERSHIPS.where(
+    community_member.c.organisation_id == bindparam("organisation_id")
+)
+_MEMBERSHIPS_IN: Final = _MEMBERSHIPS.where(community_member.c.community_id == bindparam("community_id"))
+
+
 # Asked on every request, or nearly: built once.
 _BEARER: Final = (
     select(
@@ -110,26 +149,19 @@ _BEARER: Final = (
         member_key.c.not_after,
         member_key.c.revoked_at,
         exists().where(revoked_token.c.jti == bindparam("jti")),
+        _read_by(organisation.c.id).correlate(organisation).scalar_subquery(),
         *(organisation.c[name] for name in Organisation._fields),
     )
     .join(organisation, organisation.c.id == client.c.organisation_id)
     .join(member_key, member_key.c.organisation_id == organisation.c.id)
     .where(client.c.client_id == bindparam("client_id"), member_key.c.kid == bindparam("kid"))
 )
-_READABLE: Final = (
-    select(community.c.id)
-    .join(community_member, community_member.c.community_id == community.c.id)
-    .where(
-        community.c.slug == bindparam("slug"),
-        community_member.c.organisation_id == bindparam("organisation_id"),
-        community_member.c.may_read,
-    )
-)
+_READABLE: Final = _read_by(bindparam("organisation_id"))
 
 
 def organisations(uow: UnitOfWork) -> list[Organisation]:
     """Every member, in order of their issuers."""
-    return [Organisation._make(row) for row in uow.conn.execute(_ALL_ORGANISATIONS)]
+    return [Organisation._make(row) for row in uow.ask(_ALL_ORGANISATIONS)]
 
 
 def organisation_by_issuer(uow: UnitOfWork, issuer: str) -> Organisation | None:
@@ -140,10 +172,9 @@ def organisation_by_issuer(uow: UnitOfWork, issuer: str) -> Organisation | None:
 
 def keys(uow: UnitOfWork, organisation_id: int | None = None) -> list[Key]:
     """Every key, or those of one member, in force or not; the oldest first."""
-    chosen = _KEYS.order_by(member_key.c.not_before, member_key.c.kid)
-    if organisation_id is not None:
-        chosen = chosen.where(member_key.c.organisation_id == organisation_id)
-    return [Key._make(row) for row in uow.conn.execute(chosen)]
+    if organisation_id is None:
+        return [Key._make(row) for row in uow.ask(_ALL_KEYS)]
+    return [Key._make(row) for row in uow.ask(_KEYS_OF, {"organisation_id": organisation_id})]
 
 
 def key(uow: UnitOfWork, kid: str) -> Key | None:
@@ -166,17 +197,16 @@ def client_by_id(uow: UnitOfWork, client_id: str) -> Client | None:
     return None if row is None else Client._make(row)
 
 
-def readable(uow: UnitOfWork, organisation_id: int, slug: str) -> int | None:
+def readable(view: View, organisation_id: int, slug: str) -> int | None:
     """The id of the community of that name, if the member may read it."""
     named = {"organisation_id": organisation_id, "slug": slug}
-    found = uow.ask(_READABLE, named)
+    found = view.ask(_READABLE, named)
     return found[0][0] if found else None
 
 
 def communities(uow: UnitOfWork) -> dict[str, int]:
     """Every community: slug to id."""
-    rows = uow.conn.execute(select(community.c.slug, community.c.id).order_by(community.c.slug))
-    return {row.slug: row.id for row in rows}
+    return dict(uow.ask(_COMMUNITIES))
 
 
 def community_rows(uow: UnitOfWork) -> list[Community]:
@@ -189,29 +219,23 @@ def memberships(
     uow: UnitOfWork, *, organisation_id: int | None = None, community_id: int | None = None
 ) -> list[Membership]:
     """Who may do what where; all of it, or of one member, or in one community."""
-    chosen = (
-        select(
-            community_member.c.community_id,
-            community.c.slug,
-            community_member.c.organisation_id,
-            community_member.c.may_write,
-            community_member.c.may_read,
-        )
-        .join(community, community.c.id == community_member.c.community_id)
-        .order_by(community.c.slug, community_member.c.organisation_id)
-    )
     if organisation_id is not None:
-        chosen = chosen.where(community_member.c.organisation_id == organisation_id)
-    if community_id is not None:
-        chosen = chosen.where(community_member.c.community_id == community_id)
-    return [Membership._make(row) for row in uow.conn.execute(chosen)]
+        rows = uow.ask(_MEMBERSHIPS_OF, {"organisation_id": organisation_id})
+    elif community_id is not None:
+        rows = uow.ask(_MEMBERSHIPS_IN, {"community_id": community_id})
+    else:
+        rows = uow.ask(_MEMBERSHIPS)
+    return [Membership._make((*names, bool(write), bool(read))) for *names, write, read in rows]
 
 
-def bearer(uow: UnitOfWork, client_id: str, kid: str, jti: str) -> Bearer | None:
-    """The standing of an access token, in one query; None when its client or key was never this member's."""
-    values = {"client_id": client_id, "kid": kid, "jti": jti}
-    found = uow.ask(_BEARER, values)
-    return Bearer(Organisation(*found[0][6:]), *found[0][:6]) if found else None
+def bearer(view: View, client_id: str, kid: str, jti: str, slug: str | None) -> Bearer | None:
+    """The standing of an access token, in one query, and whether its member may read the community of that name.
+
+    None when its client or key was never this member's.
+    """
+    values = {"client_id": client_id, "kid": kid, "jti": jti, "slug": slug}
+    found = view.ask(_BEARER, values)
+    return Bearer(Organisation(*found[0][7:]), *found[0][:7]) if found else None
 
 
 def add_control_group(uow: UnitOfWork, group: str) -> None:

@@ -1,9 +1,11 @@
 """The hub's own keys, as far as any was ever changed."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from tocsin.db import UnitOfWork
+from sqlalchemy import select
+
+from tocsin.db import UnitOfWork, View
 from tocsin.members.store.tables import hub_key
 from tocsin_schemas.jwk import KeyAlg
 
@@ -21,11 +23,14 @@ class HubKey(NamedTuple):
     not_after: int
 
 
-def hub_keys(uow: UnitOfWork) -> list[HubKey]:
+_ALL: Final = select(*(hub_key.c[name] for name in HubKey._fields)).order_by(
+    hub_key.c.not_before, hub_key.c.not_after, hub_key.c.kid
+)
+
+
+def hub_keys(view: View) -> list[HubKey]:
     """Every one, the oldest first."""
-    c = hub_key.c
-    rows = uow.conn.execute(hub_key.select().order_by(c.not_before, c.not_after, c.kid))
-    return [HubKey(*(getattr(row, name) for name in HubKey._fields)) for row in rows]
+    return [HubKey(*row) for row in view.ask(_ALL)]
 
 
 def add_hub_key(uow: UnitOfWork, key: HubKey) -> None:

@@ -6,18 +6,20 @@ of the database.
 
 import asyncio
 import re
+from functools import partial
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from tocsin.db import View
 from tocsin.ledger.watch import Watch
 from tocsin.signals.routes.access import Signals, reader
 from tocsin.signals.routes.joined import Joined, entity_tag, fetch
 from tocsin.signals.service import feed as service
 from tocsin.signals.service.context import Context
-from tocsin.signals.service.feed import Page
+from tocsin.signals.service.feed import Page, Reader
 from tocsin.web import problems
 from tocsin.web.coding import WORTHWHILE, Coding, encode, negotiate
 from tocsin.web.lanes import in_reading_lane
@@ -161,7 +163,7 @@ async def _page(
         request,
         service.page,
         context,
-        lambda uow: reader.on(uow, request).org_id,
+        partial(_reader, request),
         community,
         after=asked.after,
         last=asked.last,
@@ -171,6 +173,11 @@ async def _page(
     if page.new:
         await run_in_threadpool(service.remember, context, page)
     return page
+
+
+def _reader(request: Request, view: View, community: str) -> Reader:
+    caller = reader.on(view, request, community)
+    return Reader(caller.org_id, caller.reads)
 
 
 async def _awaited(request: Request, context: Context, community: str, asked: Asked, page: Page) -> Page:

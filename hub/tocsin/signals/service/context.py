@@ -48,5 +48,10 @@ def readable(context: Context, uow: UnitOfWork, reader_id: int, slug: str) -> Co
     """
     community = context.members.readable(uow, reader_id, slug)
     if community is None:
-        raise Refused("not-found", "", "no such community that you may read")
+        raise not_readable()
     return community
+
+
+def not_readable() -> Refused:
+    """There is no such community, or the member may not read it: whoever may not is not told which."""
+    return Refused("not-found", "", "no such community that you may read")

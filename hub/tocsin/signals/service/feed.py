@@ -6,12 +6,12 @@ segments are for those who may read everything; whoever may not is given rows.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
-from tocsin.db import UnitOfWork
+from tocsin.db import Unforeseen, UnitOfWork, View
 from tocsin.ledger import service as ledger
-from tocsin.signals.service.context import Context, readable
+from tocsin.signals.service.context import Context, not_readable
 from tocsin.signals.service.lines import lines
 from tocsin.signals.service.segments import Form, path
 from tocsin.signals.service.sight import sight
@@ -23,8 +23,15 @@ MAX_SEGMENTS: Final = 256
 """How many segments one answer joins: of a community with few records there are many small ones."""
 
 
-Identify = Callable[[UnitOfWork], int]
-"""Says which member reads, by the state of the database that it reads."""
+class Reader(NamedTuple):
+    """Which member reads, and the id of the community that it named, if it may read that."""
+
+    member_id: int
+    community_id: int | None
+
+
+Identify = Callable[[View, str], Reader]
+"""Says who reads the community of a name, by the state of the database that it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,16 @@ class Page:
         return not self.rendered and not self.segments
 
 
+def member(context: Context, member_id: int) -> Identify:
+    """That one reads, whoever asks for it."""
+
+    def identify(view: View, slug: str) -> Reader:
+        found = context.members.readable(view, member_id, slug)
+        return Reader(member_id, None if found is None else found.id)
+
+    return identify
+
+
 def page(
     context: Context,
     identify: Identify,
@@ -67,36 +84,43 @@ def page(
     Raises:
         Refused: `not-found` when there is no such community that the member may read; what `identify` raises.
     """
-    with context.database.snapshot() as uow:
-        reader_id = identify(uow)
-        community = readable(context, uow, reader_id, slug)
-        size = ledger.size(uow)
+
+    def look(view: View) -> Page:
+        member_id, community_id = identify(view, slug)
+        if community_id is None:
+            raise not_readable()
+        size = ledger.size(view)
         bound = size - 1 if last is None else min(last, size - 1)
         if after >= bound:
             # What is asked most: nothing is behind the end of the log.
-            return Page(size, after, reader_id, community.id)
-        first, end, delivered = reading.position(uow, community.id, reader_id, after)
-        if first is None or first > bound:
-            return Page(size, bound, reader_id, community.id)
-        seen = sight(context.members.orgs(uow), reader_id)
-        number = first // SEGMENT
-        found: Page | None = None
-        if stored and not seen.free and number * SEGMENT > after:
-            run = segments.at(uow, community.id, number, seen.withheld, MAX_SEGMENTS + 1)
-            chosen = _fitting(run, number, limit, bound)
-            if chosen:
-                behind = run[len(chosen)].number if len(chosen) < len(run) else end
-                covered = min(behind * SEGMENT - 1, bound)
-                found = Page(
-                    size, covered, reader_id, community.id, covered > delivered, segments=tuple(chosen)
-                )
-        if found is None:
-            until = min((number + 1) * SEGMENT - 1, bound)
-            rows = reading.page(uow, community.id, first, until, limit)
-            covered = rows[-1].seq if len(rows) == limit else until
-            rendered = lines(rows, uow.now, seen)
-            found = Page(size, covered, reader_id, community.id, covered > delivered, rendered)
-    return found
+            return Page(size, after, member_id, community_id)
+        if not isinstance(view, UnitOfWork):
+            raise Unforeseen
+        begun = Page(size, bound, member_id, community_id)
+        return _filled(context, view, begun, after, limit, stored=stored)
+
+    return context.database.at_a_glance(look, ledger.SIZE)
+
+
+def _filled(context: Context, uow: UnitOfWork, page: Page, after: int, limit: int, *, stored: bool) -> Page:
+    """A page with what there is behind log index `after`, and not behind what it covers."""
+    bound = page.covered
+    first, end, delivered = reading.position(uow, page.community_id, page.reader_id, after)
+    if first is None or first > bound:
+        return page
+    seen = sight(context.members.orgs(uow), page.reader_id)
+    number = first // SEGMENT
+    if stored and not seen.free and number * SEGMENT > after:
+        run = segments.at(uow, page.community_id, number, seen.withheld, MAX_SEGMENTS + 1)
+        chosen = _fitting(run, number, limit, bound)
+        if chosen:
+            behind = run[len(chosen)].number if len(chosen) < len(run) else end
+            covered = min(behind * SEGMENT - 1, bound)
+            return replace(page, covered=covered, new=covered > delivered, segments=tuple(chosen))
+    until = min((number + 1) * SEGMENT - 1, bound)
+    rows = reading.page(uow, page.community_id, first, until, limit)
+    covered = rows[-1].seq if len(rows) == limit else until
+    return replace(page, covered=covered, new=covered > delivered, rendered=lines(rows, uow.now, seen))
 
 
 def remember(context: Context, page: Page) -> None:

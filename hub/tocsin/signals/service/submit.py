@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from tocsin.db import UnitOfWork
 from tocsin.ledger import service as ledger
+from tocsin.members.service import Org
 from tocsin.signals.rules import Admit, Duplicate
 from tocsin.signals.service.context import Context
 from tocsin.signals.service.desk import Desk, Recorded, Sealed
@@ -84,14 +85,19 @@ def hour_of(now: int) -> int:
 
 def cap_of(context: Context, uow: UnitOfWork, author_id: int) -> tuple[int, int]:
     """(lines this member may submit in an hour, lines left in this one)."""
-    cap = context.members.orgs(uow)[author_id].signals_per_hour
+    return _cap(context, uow, context.members.orgs(uow)[author_id])
+
+
+def _cap(context: Context, uow: UnitOfWork, author: Org) -> tuple[int, int]:
+    cap = author.signals_per_hour
     cap = context.policy(uow).signals_per_hour if cap is None else cap
-    return cap, max(0, cap - store.quota_used(uow, author_id, hour_of(uow.now)))
+    return cap, max(0, cap - store.quota_used(uow, author.id, hour_of(uow.now)))
 
 
 def _check_author(uow: UnitOfWork, context: Context, author_id: int, lines: int) -> None:
-    permit(context.members.orgs(uow)[author_id].state, "submit")
-    cap, left = cap_of(context, uow, author_id)
+    author = context.members.orgs(uow)[author_id]
+    permit(author.state, "submit")
+    cap, left = _cap(context, uow, author)
     if lines > left:
         wait = hour_of(uow.now) + HOUR - uow.now
         raise Refused("rate-limited", "", f"{left} of {cap} signals are left in this hour", retry_after=wait)
