@@ -1,10 +1,13 @@
 """Fixtures of the whole suite. What touches the database runs twice: on SQLite and on a real PostgreSQL."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
+import httpcore2
 import pytest
 from pydantic import SecretStr
 
@@ -18,7 +21,7 @@ from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin_schemas.rsa import RsaKey
 
-pytest_plugins = ["tests.support.measuring", "tests.support.ordering"]
+pytest_plugins = ["tests.support.garbage", "tests.support.measuring", "tests.support.ordering"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,6 +48,23 @@ def _compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _trust_read_once() -> Iterator[None]:
+    """Clients that look at no variable of the environment share one context: a new one reads the system's certificates.
+
+    That takes thirty times as long as making the client, and most of them speak to the loopback address.
+    """
+    made = httpcore2.default_ssl_context
+    shared = cache(lambda: made(_trust_env=False))
+
+    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
+        return made() if _trust_env else shared()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", context)
+        yield
+
+
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """Makes migrated databases; starts a PostgreSQL when the first is asked for."""
@@ -56,7 +76,11 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
                 servers.append(stack.enter_context(running()))
             return servers[0]
 
-        yield Databases(tmp_path_factory.mktemp("databases"), postgres)
+        made = Databases(tmp_path_factory.mktemp("databases"), postgres)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

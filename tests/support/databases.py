@@ -2,13 +2,15 @@
 
 On SQLite each is a copy of a file that was migrated once. On PostgreSQL making one takes half a second and emptying one
 a few milliseconds, so a database is handed on when a test is done with it: first emptied, then filled with what the
-migrations had put there.
+migrations had put there. A connection is kept for that: a new one would first read what there is to know about each of
+the tables, which takes ten times as long.
 """
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -16,6 +18,34 @@ from psycopg import sql
 from tests.support.postgres import Postgres
 from tocsin import migrations
 from tocsin.db import Database
+
+_OTHERS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+# Foreign keys are triggers; without them the order of the tables does not matter. A table without a page has no row.
+_EMPTY: Final = """
+CREATE FUNCTION seed.again() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+DECLARE
+    name text;
+    filled boolean;
+BEGIN
+    FOR name IN
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', name) INTO filled;
+        IF filled THEN
+            EXECUTE format('DELETE FROM public.%I', name);
+        END IF;
+    END LOOP;
+    FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'seed'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('INSERT INTO public.%I SELECT * FROM seed.%I', name, name);
+    END LOOP;
+    PERFORM setval(format('public.%I', sequencename)::regclass, start_value, false)
+        FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END $$
+"""
 
 
 class Databases:
@@ -25,7 +55,12 @@ class Databases:
         self._folder = folder
         self._postgres = postgres
         self._template: Path | None = None
-        self._free: list[str] = []
+        self._free: list[_Reused] = []
+        self._kept = ExitStack()
+
+    def close(self) -> None:
+        """Close what was kept open; no more databases are asked for."""
+        self._kept.close()
 
     @contextmanager
     def migrated(self, dialect: str, folder: Path) -> Iterator[str]:
@@ -35,12 +70,12 @@ class Databases:
             shutil.copy(self._sqlite(), target)
             yield f"sqlite:///{target}"
             return
-        name = self._free.pop() if self._free else self._on_postgres()
+        reused = self._free.pop() if self._free else self._on_postgres()
         try:
-            yield self._postgres().url(name)
+            yield reused.url
         finally:
-            _empty(self._postgres().url(name))
-            self._free.append(name)
+            reused.empty()
+            self._free.append(reused)
 
     @contextmanager
     def bare(self, dialect: str, folder: Path) -> Iterator[str]:
@@ -60,45 +95,49 @@ class Databases:
             _migrate(f"sqlite:///{self._template}")
         return self._template
 
-    def _on_postgres(self) -> str:
-        name = self._postgres().create()
-        url = self._postgres().url(name)
+    def _on_postgres(self) -> "_Reused":
+        url = self._postgres().url(self._postgres().create())
         _migrate(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE SCHEMA seed")
-            for table in _tables(connection):
-                connection.execute(_each("CREATE TABLE seed.{} AS TABLE public.{}", table))
-        return name
+        reused = _Reused(url)
+        self._kept.callback(reused.close)
+        return reused
+
+
+class _Reused:
+    """A migrated database on PostgreSQL, used by one test after the other, and the connection that empties it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection = psycopg.connect(url, autocommit=True)
+        with self._connection.transaction():
+            self._connection.execute("CREATE SCHEMA seed")
+            tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            for (table,) in self._connection.execute(tables).fetchall():
+                if self._connection.execute(_each("SELECT FROM public.{}", table)).rowcount:
+                    self._connection.execute(_each("CREATE TABLE seed.{} AS TABLE public.{}", table))
+            self._connection.execute(_EMPTY)
+
+    def empty(self) -> None:
+        """Back to what the migrations left: no session but this one, their rows, sequences at their beginning."""
+        try:
+            self._again()
+        except psycopg.OperationalError:  # some tests end every session
+            self.close()
+            self._connection = psycopg.connect(self.url, autocommit=True)
+            self._again()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _again(self) -> None:
+        self._connection.execute(_OTHERS)
+        self._connection.execute("SELECT seed.again()")
 
 
 def _migrate(url: str) -> None:
     database = Database(url)
     migrations.upgrade(database)
     database.dispose()
-
-
-def _empty(url: str) -> None:
-    """Back to what the migrations left: no session but ours, their rows, sequences at their beginning."""
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        # Foreign keys are triggers; without them the order of the tables does not matter.
-        steps: list[sql.SQL | sql.Composed] = [sql.SQL("SET session_replication_role = replica")]
-        for table in _tables(connection):
-            steps.append(_each("DELETE FROM public.{}", table))
-            steps.append(_each("INSERT INTO public.{} SELECT * FROM seed.{}", table))
-        sequences = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
-        for (sequence,) in connection.execute(sequences).fetchall():
-            steps.append(_each("ALTER SEQUENCE public.{} RESTART", sequence))
-        # In one message: a hundred and fifty ways there and back took longer than the work.
-        connection.execute(sql.SQL(";\n").join(steps))
-
-
-def _tables(connection: psycopg.Connection) -> list[str]:
-    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    return [str(row[0]) for row in rows]
 
 
 def _each(statement: str, name: str) -> sql.Composed:

@@ -89,7 +89,7 @@ class Access:
         return self._database.snapshot()
 
     def standing(self, view: View, token: rules.AccessToken, community: str | None = None) -> Standing:
-        """What an access token stands for now, and whether its member may read the community of that name.
+        """What an access token carries at present, and whether its member may read the community of that name.
 
         Raises:
             Refused: `token-revoked` when the token, its client or the key it was obtained with is.
