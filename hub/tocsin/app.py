@@ -157,7 +157,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    chamber = open_chamber(database, context.board, settings.issuer, reach(context))
+    chamber = open_chamber(database, context.board, settings.issuer, ledger, reach(context))
     _hand_down(
         app,
         settings=settings,

@@ -305,7 +305,7 @@ def _together(question: Select[Any], foreseen: tuple[Select[Any], ...]) -> Selec
     return question.add_columns(*(one.scalar_subquery() for one in foreseen)) if foreseen else question
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _compiled(question: Select[Any], dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Any]]:
     """A statement as the driver takes it: text, places of parameters if they have no names, constants."""
     made = question.compile(dialect=dialect)

@@ -43,7 +43,7 @@ from tocsin_schemas.signals import (
 )
 from tocsin_schemas.tally import RuleName
 from tocsin_schemas.vocabulary import (
-    BOARD,
+    SCOPE_WORDS,
     Choice,
     DecisionType,
     MemberClass,
@@ -242,7 +242,7 @@ class Decision(Closed):
         of = self.params.of if isinstance(self.params, Appeal) else 0
         wanted = _WORDS.get(self.type) or (f"decision:{of}" if of else None)
         if wanted is None and self.type == "community.open":
-            fits = _COMMUNITY.fullmatch(self.subject) is not None and self.subject != BOARD
+            fits = _COMMUNITY.fullmatch(self.subject) is not None and self.subject not in SCOPE_WORDS
         else:
             fits = self.subject == wanted if wanted else _ISSUER.fullmatch(self.subject) is not None
         if not fits:

@@ -94,11 +94,21 @@ EntryKind = Literal[
     "decision",
     "member-state",
     "key-change",
+    "proceeding",
 ]
 """What a log entry says it is: how the hub counted the statement."""
 
 BOARD: Final = "board"
 """The scope word of the governance chain's log entries. No community may take it."""
+
+DOCKET: Final = "docket"
+"""The scope word of the log entries that seal the board's proceedings (`tocsin_schemas.docket`)."""
+
+PROCEEDING: Final = "proceeding"
+"""The kind of those entries."""
+
+SCOPE_WORDS: Final = frozenset({BOARD, DOCKET})
+"""What no community may be called."""
 
 Status = Literal["quarantined", "candidate", "corroborated", "human_confirmed", "disputed", "expired"]
 """Where an indicator stands; a pure fold over its statements (`tocsin_schemas.fold`)."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import text
 
-from tests.support.board import VETTERS, Board, form, found
+from tests.support.board import VETTERS, Board, form, found, rewrite
 from tests.support.hub import Hub
 from tests.support.officers import panel, seats
 from tests.support.state import contents
@@ -33,11 +33,6 @@ def admission(board: Board, name: str) -> tuple[str, str, str]:
         applied.secret,
         motions.propose_admission(board.chamber, board.seated("s1"), applied.id),
     )
-
-
-def edit(board: Board, statement: str, **values: object) -> None:
-    with board.hub.database.engine.connect() as conn, conn.begin():
-        assert conn.execute(text(statement), values).rowcount == 1
 
 
 def shown(board: Board, motion: str) -> str:
@@ -93,7 +88,7 @@ def test_an_applicant_that_is_asked_again_comes_back(board: Board) -> None:
 def test_an_application_that_lapses_takes_its_motion_with_it(board: Board) -> None:
     application, _, motion = admission(board, "slow")
     board.endorse(motion)
-    edit(board, "UPDATE application SET state = 'lapsed' WHERE id = :id", id=application)
+    rewrite(board.chamber, "UPDATE application SET state = 'lapsed' WHERE id = :id", id=application)
     other = board.propose("community.open", "patient")
     board.endorse(other)
     board.clock.advance(7 * DAY)
@@ -106,7 +101,7 @@ def test_a_record_stands_whatever_became_of_its_application(
     application, _, motion = admission(board, "astray")
     board.endorse(motion)
     board.discuss(motion)
-    edit(board, "UPDATE application SET state = 'draft' WHERE id = :id", id=application)
+    rewrite(board.chamber, "UPDATE application SET state = 'draft' WHERE id = :id", id=application)
     for seat in ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"):
         board.vote(motion, seat)
     assert shown(board, motion) == "closed"
@@ -135,7 +130,9 @@ def test_no_edited_motion_holds_the_others_up(board: Board, column: str, state: 
         board.endorse(bad)
     if state == "ballot":
         board.discuss(bad)
-    edit(board, f"UPDATE motion SET {column} = :junk WHERE id = :motion", junk=JUNK[column], motion=bad)
+    rewrite(
+        board.chamber, f"UPDATE motion SET {column} = :junk WHERE id = :motion", junk=JUNK[column], motion=bad
+    )
     unmoved(board, bad, good)
 
 
@@ -149,7 +146,7 @@ def test_no_edited_decision_holds_the_others_up(board: Board, changed: dict[str,
     good = board.propose("community.open", f"beside-{next(iter(changed)).replace('_', '-')}")
     assert decision is not None
     raw = json.dumps({**decision, **changed}, sort_keys=True, separators=(",", ":")).encode()
-    edit(board, "UPDATE motion SET decision = :raw WHERE id = :motion", raw=raw, motion=bad)
+    rewrite(board.chamber, "UPDATE motion SET decision = :raw WHERE id = :motion", raw=raw, motion=bad)
     unmoved(board, bad, good)
 
 

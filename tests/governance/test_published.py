@@ -24,7 +24,7 @@ from tocsin_schemas.ledger import opens
 from tocsin_schemas.roster import Roster, canonical
 
 PLACE = "/.well-known/tocsin/board"
-PATHS = ("genesis", "records", "roster", "state")
+PATHS = ("genesis", "records", "roster", "state", "docket")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ KEY = SigningKey.from_jwk(
 def open_log(database: Database, folder: Path, objects: Objects | None = None) -> Ledger:
     """A log in a folder."""
     stored = FileObjects(folder) if objects is None else objects
-    return Ledger(database, stored, ORIGIN, NoteSigner(ORIGIN, ED25519, KEY), Nobody())
+    return Ledger(database, stored, ORIGIN, NoteSigner(ORIGIN, ED25519, KEY), Nobody(), bytes(32))
 
 
 def watching(folder: Path) -> Onlooker:

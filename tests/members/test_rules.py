@@ -214,6 +214,8 @@ def test_a_bad_issuer(issuer: str) -> None:
         ("A", False),
         ("a" * 64, False),
         ("a\n", False),
+        ("board", False),
+        ("docket", False),
     ],
 )
 def test_the_name_of_a_community(slug: str, good: bool) -> None:

@@ -135,6 +135,7 @@ def test_no_two_kinds_of_params_read_the_same() -> None:
         ("member.expel", "https://Pixel.example"),
         ("community.open", PIXEL),
         ("community.open", "board"),
+        ("community.open", "docket"),
         ("community.open", "Child Safety"),
         ("policy.set", "roster"),
         ("roster.set", PIXEL),

@@ -34,6 +34,7 @@ def test_every_label_belongs_to_a_pack_and_every_pack_has_a_version() -> None:
     assert vocabulary.HUMAN_BASES < vocabulary.LIFTING_BASES < set(get_args(vocabulary.Basis))
     assert set(vocabulary.SIGNAL_KINDS) == set(signals.EVENTS)
     assert set(vocabulary.ENTRY_KINDS) == {
+        "proceeding",
         *vocabulary.SIGNAL_KINDS,
         *get_args(vocabulary.HubKind),
         *vocabulary.GOVERNANCE_KINDS,

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import text
+
 from tests.support.clock import MovableClock
 from tests.support.hub import Hub, in_process
 from tests.support.officers import Officer, roster, seats
@@ -41,6 +43,7 @@ from tocsin.governance.service import (
 )
 from tocsin.governance.service.chain import Chain
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.service.views import BallotPaper, MotionView
 from tocsin.governance.store.motions import Motion
 from tocsin.members.rules import control_group_id
@@ -322,6 +325,18 @@ def governed(
     """A hub with a board: of five unless `officers` says otherwise; `policy` are values of the genesis policy."""
     with in_process(settings.model_copy(update={"sandbox": False}), clock) as hub:
         yield found(hub, officers or seats(), Policy(**policy))
+
+
+def rewrite(chamber: Chamber, statement: str, **values: object) -> None:
+    """Change one row of the proceedings as the hub itself would, so that it is sealed as it is then."""
+    with proceedings(chamber) as uow:
+        assert uow.conn.execute(text(statement), values).rowcount == 1
+
+
+def edit(hub: Hub, statement: str, **values: object) -> None:
+    """Change one row as somebody with the database's password would."""
+    with hub.database.engine.connect() as conn, conn.begin():
+        assert conn.execute(text(statement), values).rowcount == 1
 
 
 def altered(paper: BallotPaper, **changed: Any) -> BallotPaper:

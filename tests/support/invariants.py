@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from tests.support.docket_invariants import check_docket
 from tests.support.published import check_log
 from tests.support.state import answers
 from tests.support.stream_invariants import check_streams
@@ -55,8 +56,9 @@ def check_hub(database: Database, settings: Settings | None = None, *, since: in
             row.seq: row for row in _rows(uow, "SELECT * FROM statement WHERE seq >= :since", since)
         }
         records = _check_board(uow, since)
-        assert sorted([*statements, *records]) == list(range(since, size)), (
-            "a statement or a record of the board for every entry, an entry for every one"
+        sealed = check_docket(uow, since)
+        assert sorted([*statements, *records, *sealed]) == list(range(since, size)), (
+            "a statement, a record of the board or a seal for every entry, an entry for every one"
         )
         _check_statements(uow, statements, since, None if settings is None else _hub_keys(settings))
         _check_observations(uow, statements, since)

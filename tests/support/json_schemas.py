@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tocsin_schemas import (
     decisions,
+    docket,
     feed,
     governance,
     hub_events,
@@ -48,6 +49,7 @@ GOVERNANCE: Final[dict[str, tuple[str, Any]]] = {
     "board-decision": ("Decision of the board", decisions.Decision),
     "board-ballot": ("Ballot of a seat", decisions.Ballot),
     "board-vote": ("Payload of a ballot signed offline", decisions.Vote),
+    "board-seal": ("Published seal of the board's proceedings", docket.Seal),
     "member-act": ("Payload of a member's act", governance.Act),
     "key-proof": ("Payload of a new key's proof", governance.KeyProof),
 }

@@ -7,6 +7,7 @@ A copy is laid out like the hub's addresses, so that any web server or crawler c
     .well-known/tocsin/board/genesis                 the first record, by whose digest everything is pinned
     .well-known/tocsin/board/records                 every record, a line each
     .well-known/tocsin/board/roster                  the roster in force
+    .well-known/tocsin/board/docket                  the seals of the proceedings, a line each
 
 Nothing that is read is believed here: `tocsin_client.board.verify` does that.
 """
@@ -21,6 +22,7 @@ BOARD_PREFIX: Final = "/.well-known/tocsin/board"
 GENESIS: Final = "genesis"
 RECORDS: Final = "records"
 ROSTER: Final = "roster"
+DOCKET: Final = "docket"
 
 
 class Published(NamedTuple):
@@ -29,11 +31,17 @@ class Published(NamedTuple):
     genesis: bytes | None
     records: bytes | None
     roster: bytes | None
+    docket: bytes | None
 
     @property
     def lines(self) -> Iterator[bytes]:
         """The records, a line each."""
-        return filter(None, (self.records or b"").split(b"\n"))
+        return _lines(self.records)
+
+    @property
+    def seals(self) -> Iterator[bytes]:
+        """The seals, a line each."""
+        return _lines(self.docket)
 
 
 class Keeping:
@@ -76,4 +84,8 @@ def published(board: LogSource) -> Published:
         HubError: when the hub cannot be reached or refuses.
         OSError: when a copy cannot be read.
     """
-    return Published(*(board.read(name) for name in (GENESIS, RECORDS, ROSTER)))
+    return Published(*(board.read(name) for name in (GENESIS, RECORDS, ROSTER, DOCKET)))
+
+
+def _lines(raw: bytes | None) -> Iterator[bytes]:
+    return filter(None, (raw or b"").split(b"\n"))

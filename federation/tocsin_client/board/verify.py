@@ -13,6 +13,11 @@ as the first of them.
 6. They are replayed: each ballot verified against the roster of its time, each count made again, each step held
    against the rules (`tocsin_schemas.chain`).                                 its codes: `ballot-invalid`…
 7. The roster and the genesis that are served apart are those of the replay.                `roster-mismatch`
+8. The seals of the proceedings open the log's entries with the scope word `docket`, each of them
+   (`tocsin_schemas.docket`).    `seal-malformed` `seal-unlogged` `case-altered` `case-missing` `seal-out-of-order`
+
+Steps 2-7 are about what was decided, step 8 is about the rows that lead to it. Somebody who edits those changes nothing
+that was decided, so a replay keeps what step 8 finds apart, in `Replay.faults`.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +30,9 @@ from tocsin_client.board.reading import Published, published
 from tocsin_client.board.webauthn import WebAuthn
 from tocsin_client.log import Log, View
 from tocsin_client.log_source import LogSource
-from tocsin_schemas import chain, ledger
+from tocsin_schemas import chain, docket, ledger
 from tocsin_schemas.board import BoardState
+from tocsin_schemas.docket import Seal
 from tocsin_schemas.explained import explain
 from tocsin_schemas.governance import (
     NO_RECORD,
@@ -41,16 +47,16 @@ from tocsin_schemas.ledger import Entry
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.signals import LATEST
-from tocsin_schemas.vocabulary import BOARD
+from tocsin_schemas.vocabulary import BOARD, DOCKET, SCOPE_WORDS
 
 REPORTED: Final = 1024
 """Entries of the log after which progress is told."""
 LOOKS: Final = 3
 """How often files and log are read until they are of one moment: a hub records while it is read."""
 Entries = Mapping[int, Entry]
-"""The log's entries about power, by their index."""
+"""The log's entries about power and what leads to it, by their index."""
 Progress = Callable[[int], object]
-_SCOPE: Final = f'"community":"{BOARD}"'.encode()
+_SCOPES: Final = tuple(f'"community":"{word}"'.encode() for word in sorted(SCOPE_WORDS))
 
 
 class Misfit(NamedTuple):
@@ -77,23 +83,36 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Replay:
-    """What a verification found. `state` is that behind the last record in `told`, None without any."""
+    """What a verification found. `state` is that behind the last record in `told`, None without any.
+
+    `misfits` are of the records, `faults` of the proceedings, whose seals are `seals` many.
+    """
 
     state: BoardState | None = None
     told: list[Told] = field(default_factory=list)
     misfits: list[Misfit] = field(default_factory=list)
+    seals: int = 0
+    faults: list[Misfit] = field(default_factory=list)
 
 
 class BoardUnverified(Exception):
-    """The published decisions do not verify: `code` and `reason` of the first thing that does not fit."""
+    """Something does not fit: `code` and `reason` of the first, `what` does not verify, and whether it is `decided`.
 
-    def __init__(self, misfits: list[Misfit]) -> None:
-        first = misfits[0]
-        more = f", and {len(misfits) - 1} more" if len(misfits) > 1 else ""
-        super().__init__(f"{first}{more}")
-        self.code = first.code
-        self.reason = f"{first}{more}"
-        self.misfits = misfits
+    What is decided holds where nothing but the proceedings differs.
+    """
+
+    def __init__(self, found: Replay) -> None:
+        items = [*found.misfits, *found.faults]
+        more = f", and {len(items) - 1} more" if len(items) > 1 else ""
+        super().__init__(f"{items[0]}{more}")
+        self.code = items[0].code
+        self.reason = f"{items[0]}{more}"
+        self.decided = not found.misfits
+        self.what = (
+            "the decisions verify, but what leads to them is not what the log says"
+            if self.decided
+            else "the decisions do not verify"
+        )
 
 
 def look(log: Log, board: LogSource, on_progress: Progress | None = None) -> tuple[View, Published, Entries]:
@@ -106,22 +125,31 @@ def look(log: Log, board: LogSource, on_progress: Progress | None = None) -> tup
         HubError, OSError: when something cannot be read.
     """
     view = log.latest()
+    size = view.size
     files = published(board)
     looks = 0
     while True:
         looks += 1
-        newest = _newest(files)
-        if newest >= view.size and log.catches_up:
-            view = log.latest(at_least=newest + 1)
+        newest = {BOARD: _newest_record(files), DOCKET: _newest_seal(files)}
+        if (last := max(newest.values())) >= view.size and log.catches_up:
+            view = log.latest(at_least=last + 1)
         entries = _entries(view, on_progress)
-        if not log.catches_up or looks == LOOKS or max(entries, default=-1) <= newest:
+        if not log.catches_up or all(seq <= newest[entry.community] for seq, entry in entries.items()):
             return view, files, entries
+        if looks == LOOKS:
+            # Files cannot have what the log had not when they were asked for.
+            due = {
+                seq: entry for seq, entry in entries.items() if seq < size or seq <= newest[entry.community]
+            }
+            return view, files, due
+        size = view.size
         files = published(board)
 
 
 def verify_board(files: Published, entries: Entries, genesis: bytes | None) -> Replay:
-    """Steps 2-7. `genesis` is the digest that is believed (None: that of the first record is taken)."""
+    """Steps 2-8. `genesis` is the digest that is believed (None: that of the first record is taken)."""
     found = Replay()
+    chained = _under(BOARD, entries)
     records = _read(files, found.misfits)
     # 3. The genesis.
     if records and genesis not in {None, record_digest(records[0].record)}:
@@ -130,8 +158,8 @@ def verify_board(files: Published, entries: Entries, genesis: bytes | None) -> R
     # 4. and 5. What is published was logged, and what was logged is published.
     logged = {entry.log_seq for entry in records}
     for item in records:
-        found.misfits += _held_against(item, entries.get(item.log_seq))
-    found.misfits += [_missing(seq, entry) for seq, entry in entries.items() if seq not in logged]
+        found.misfits += _held_against(item, chained.get(item.log_seq))
+    found.misfits += [_missing(seq, entry) for seq, entry in chained.items() if seq not in logged]
     # 6. As far as nothing was wrong before.
     sound = min((item.record for item in found.misfits if item.record is not None), default=LATEST)
     _replay([item for item in records if item.record.seq < sound], found)
@@ -139,6 +167,8 @@ def verify_board(files: Published, entries: Entries, genesis: bytes | None) -> R
     if not found.misfits and found.state is not None:
         found.misfits += _apart(files, found.state, records[0].record)
     found.misfits.sort(key=lambda item: LATEST if item.record is None else item.record)
+    # 8. What led to the records.
+    _sealed(files, _under(DOCKET, entries), found)
     return found
 
 
@@ -191,22 +221,35 @@ def _missing(seq: int, entry: Entry) -> Misfit:
 
 
 def _entries(view: View, on_progress: Progress | None) -> Entries:
-    """Every entry of a view that is about power, by its index. Tiles are read, too: they make a copy complete."""
+    """Every entry of a view under one of the scope words, by its index. Tiles are read, too: a copy needs them."""
     found: dict[int, Entry] = {}
     for seq, raw in view.entries(0, view.size - 1, tiles=True):
         if on_progress is not None and seq % REPORTED == REPORTED - 1:
             on_progress(REPORTED)
-        if _SCOPE in raw:
+        if any(scope in raw for scope in _SCOPES):
             entry = Entry.decode(raw)
-            if entry.community == BOARD:
+            if entry.community in SCOPE_WORDS:
                 found[seq] = entry
     return found
 
 
-def _newest(files: Published) -> int:
+def _under(word: str, entries: Entries) -> Entries:
+    """Those with one scope word."""
+    return {seq: entry for seq, entry in entries.items() if entry.community == word}
+
+
+def _newest_record(files: Published) -> int:
     """The index in the log that the last record claims to have; -1 when that cannot be told."""
     try:
         return PublishedRecord.model_validate_json(list(files.lines)[-1]).log_seq
+    except (IndexError, ValidationError):
+        return -1
+
+
+def _newest_seal(files: Published) -> int:
+    """The same of the last seal."""
+    try:
+        return Seal.model_validate_json(list(files.seals)[-1]).log_seq
     except (IndexError, ValidationError):
         return -1
 
@@ -234,3 +277,24 @@ def _apart(files: Published, state: BoardState, first: Record) -> list[Misfit]:
         reason = "the genesis served is not the first record"
         found.append(Misfit(None, "genesis-mismatch", "genesis", reason))
     return found
+
+
+def _sealed(files: Published, entries: Entries, found: Replay) -> None:
+    """8. The seals that can be read, held against the log's entries; a hub that never sealed serves none."""
+    if files.docket is None and entries:
+        reason = f"{len(entries)} entries of the log seal proceedings, and no seals are served"
+        found.faults.append(Misfit(None, "case-missing", "docket", reason))
+        return
+    seals: list[Seal] = []
+    for place, line in enumerate(files.seals):
+        try:
+            seals.append(Seal.model_validate_json(line))
+        except ValidationError:
+            reason = f"line {place + 1} is no seal of this version"
+            found.faults.append(Misfit(None, "seal-malformed", "docket", reason))
+    found.seals = len(seals)
+    for fault in docket.check(seals, entries):
+        entry = entries.get(fault.log_seq)
+        at = "" if entry is None else f" ({ledger.rfc3339(entry.recorded_at)})"
+        reason = f"entry {fault.log_seq} of the log{at}: {fault.reason}"
+        found.faults.append(Misfit(None, fault.code, "docket", reason))

@@ -88,7 +88,9 @@ def _explain(error: Exception) -> Failed:
         return HUB_FAILED, error.code, f"the log does not prove it: {error.reason}", _advice(error)
     if isinstance(error, BoardUnverified):
         advice = "Keep what was read (`--save FOLDER`), and ask the board and other members what they see."
-        return HUB_FAILED, error.code, f"the decisions do not verify: {error.reason}", advice
+        if error.decided:
+            advice = f"Its hub puts such rows right within a minute; look again. If it stays: {advice}"
+        return HUB_FAILED, error.code, f"{error.what}: {error.reason}", advice
     if isinstance(error, SnapshotUnverified):
         advice = (
             "Fetch it again: `tocsin snapshot get TYPE`. If it stays, tell the operator and other members."

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import click
 
+from tocsin_client.board.verify import BoardUnverified
 from tocsin_client.cli import motions
-from tocsin_client.cli.board_access import board_of, demand_verified, digest, replayed, told_data
+from tocsin_client.cli.board_access import board_of, demand_decided, digest, replayed, told_data
 from tocsin_client.cli.console import Console, command
 from tocsin_client.cli.log_access import age_of_copy, checkpoint_data, headline, hub_option
 from tocsin_client.clock import system_clock
@@ -57,7 +58,8 @@ def verify(
     It shows that
       - every ballot was signed by a seat of the roster of its time, and every count is right;
       - every step was one that the rules allow;
-      - every record is in the log, as it was logged, and no record is left out.
+      - every record is in the log, as it was logged, and no record is left out;
+      - what the board has before it (motions, endorsements, ballots, applications) is as it was when it was logged.
 
     \b
     Examples:
@@ -74,9 +76,11 @@ def verify(
         console.note(age)
     for data in told_data(found):
         console.result(data, f"{data['record']:>4}  {data['at']}  {data['says']}")
-    for misfit in found.misfits:
+    for misfit in (*found.misfits, *found.faults):
         console.note(f"does not fit: {misfit}")
-    state = demand_verified(found).state
+    if found.misfits or found.faults:
+        raise BoardUnverified(found)
+    state = found.state
     if state is None:
         return
     overdue = [due.rule for due in state.due(system_clock() - GRACE)] if offline is None else []
@@ -85,12 +89,14 @@ def verify(
     summary = {
         "verified": True,
         "records": len(found.told),
+        "seals": found.seals,
         "genesis": state.genesis.hex(),
         "tip": state.tip.hex(),
     }
     console.result(
         summary | {"overdue": overdue} | checkpoint_data(view),
-        f"{headline(view)}\n{_records(len(found.told))} verified, from the genesis {state.genesis.hex()}.",
+        f"{headline(view)}\n{_counted(len(found.told), 'record')} verified, from the genesis"
+        f" {state.genesis.hex()}.\n{_counted(found.seals, 'seal')} of what leads to them verified.",
     )
 
 
@@ -107,13 +113,13 @@ def show(console: Console, offline: Path | None, hub: str | None) -> None:
     """
     with board_of(console, hub, offline) as (log, files):
         _, found = replayed(console, log, files)
-    state = demand_verified(found).state
+    state = demand_decided(console, found)
     if state is not None:
         console.result(_data(state), "\n".join(_lines(state)))
 
 
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{count:,} records"
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _data(state: BoardState) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tocsin_client.config import NotReady
 from tocsin_client.http import Transport
 from tocsin_client.log import Log, View
 from tocsin_client.log_source import POLICY, FolderLog, HttpLog, LogSource
+from tocsin_schemas.board import BoardState
 from tocsin_schemas.ledger import rfc3339
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -72,15 +73,19 @@ def replayed(
     return view, found
 
 
-def demand_verified(found: Replay) -> Replay:
-    """The same replay.
+def demand_decided(console: Console, found: Replay) -> BoardState | None:
+    """What the decisions add up to, which rows of the proceedings change nothing of; that some differ is said.
 
     Raises:
-        BoardUnverified: when something does not fit.
+        BoardUnverified: when a record does not fit.
     """
     if found.misfits:
-        raise BoardUnverified(found.misfits)
-    return found
+        raise BoardUnverified(found)
+    if found.faults:
+        console.note(
+            "The decisions verify, but what leads to them is not what the log says: `tocsin board verify`."
+        )
+    return found.state
 
 
 def digest(_context: click.Context, _param: click.Parameter, text: str | None) -> bytes | None:

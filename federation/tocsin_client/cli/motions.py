@@ -11,7 +11,7 @@ import click
 
 from tocsin_client.board.seat_acts import SeatDesk, open_motions
 from tocsin_client.board.voting import ask_paper, changed, paper_for, seat_with, send_ballot, sign_paper
-from tocsin_client.cli.board_access import board_of, demand_verified, replayed
+from tocsin_client.cli.board_access import board_of, demand_decided, replayed
 from tocsin_client.cli.console import Console, command
 from tocsin_client.cli.log_access import hub_option, whereabouts
 from tocsin_client.clock import system_clock
@@ -179,7 +179,7 @@ def declare(console: Console, motion: str, conflict: bool, key_file: Path, hub: 
 def _at_table(console: Console, hub: str | None, key_file: Path) -> Iterator[AtTable]:
     key = load_key(key_file)
     with board_of(console, hub) as (log, files):
-        state = demand_verified(replayed(console, log, files)[1]).state
+        state = demand_decided(console, replayed(console, log, files)[1])
     if state is None:
         raise NotReady("This hub has no board yet", "Ask its operator.")
     address, ca = whereabouts(console, hub)

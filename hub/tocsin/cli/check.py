@@ -119,7 +119,7 @@ def _board(settings: Settings) -> str:
             rows = sorted({f"{item.table} {item.key} ({item.column})" for item in differences})
             raise Misconfigured(
                 f"changed by another hand: {'; '.join(rows)}",
-                "the next start and the job governance.audit repair it",
+                "the next start and the job governance.audit repair it; seals that are lost are named for good",
             )
         hub_keys.demand_fit(database, held)
         with database.snapshot() as uow:

@@ -31,7 +31,7 @@ def open_means(settings: Settings, keys: HubKeys, clock: Clock = system_clock) -
     except Misconfigured:
         context.database.dispose()
         raise
-    chamber = open_chamber(context.database, context.board, settings.issuer)
+    chamber = open_chamber(context.database, context.board, settings.issuer, log)
     egress = open_egress(settings)
     transmitter = open_transmitter(context, keys, egress)
     webhooks = open_webhooks(context.database, context.members, egress, keys)

@@ -53,6 +53,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         Colour("#6e5494", "#b39ddb"), "A member's state changed by its own word or by the calendar."
     ),
     "key-change": Kind(Colour("#3d6b35", "#8fcf83"), "A member's key was proved, added or revoked."),
+    "proceeding": Kind(
+        Colour("#7a4a1e", "#d9a066"), "A step of the board's proceedings, which stay closed, was sealed."
+    ),
 }
 
 

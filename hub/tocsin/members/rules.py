@@ -15,7 +15,7 @@ from tocsin_schemas.envelope import AuthorKey
 from tocsin_schemas.membership import SCOPES_OF
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.signals import ISSUER_PATTERN
-from tocsin_schemas.vocabulary import BOARD, SCOPES, MemberClass, MemberState
+from tocsin_schemas.vocabulary import SCOPE_WORDS, SCOPES, MemberClass, MemberState
 
 ASSERTION_TYP: Final = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis §4, explicit typing
 ACCESS_TOKEN_TYP: Final = "at+jwt"  # RFC 9068 §2.1
@@ -202,11 +202,11 @@ def check_slug(slug: str) -> str:
     Raises:
         Refused: `claim-invalid`.
     """
-    if not _SLUG.fullmatch(slug) or slug == BOARD:
+    if not _SLUG.fullmatch(slug) or slug in SCOPE_WORDS:
         raise Refused(
             "claim-invalid",
             "community",
-            f"1 to 63 of a-z, 0-9 and -, not beginning with -; not the word {BOARD}",
+            f"1 to 63 of a-z, 0-9 and -, not beginning with -; none of the words {', '.join(sorted(SCOPE_WORDS))}",
         )
     return slug
 

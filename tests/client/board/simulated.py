@@ -2,14 +2,16 @@
 
 board.decide("member.admit", "https://pixel.example", params)     a passed decision with everybody's ballot, recorded
 board.log(body)                                                    any record, right or wrong, logged as hubs do
+board.step("mo_1", b"rows")                                        a case changed: it is sealed, and the seal logged
+board.rows["mo_1"] = b"other rows"                                 a case is edited by hand: `board.publish()` shows it
 board.files["records"]                                             what is published; change it as you like
 board.write(folder)                                                a copy as `tocsin board verify --save` makes one
 It is the source of the board's files; its log is `board.tlog`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.client.simulated_log import SimulatedLog, built
@@ -28,6 +30,7 @@ from tocsin_schemas.decisions import (
     decision_digest,
     sign_ballot,
 )
+from tocsin_schemas.docket import Seal, seal_bytes, state_digest
 from tocsin_schemas.electorate import (
     recusals_at_opening,
 )
@@ -48,11 +51,19 @@ from tocsin_schemas.ledger import Entry
 from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.roster import Credential, Roster, Seat, canonical
 from tocsin_schemas.tally import RULES, Result
-from tocsin_schemas.vocabulary import BOARD, Choice, DecisionType, SeatClass
+from tocsin_schemas.vocabulary import BOARD, DOCKET, PROCEEDING, Choice, DecisionType, SeatClass
 
 HUB = "https://hub.example"
 CLASSES: tuple[SeatClass, ...] = ("independent", "platform", "vendor")
 HANDLES = ("ada", "bela", "cleo")
+
+
+class Sealed(NamedTuple):
+    """A seal as the hub keeps it: of which case, with its salt."""
+
+    case: str
+    salt: bytes
+    seal: Seal
 
 
 class Chair:
@@ -91,6 +102,8 @@ class SimulatedBoard:
         self.tlog = SimulatedLog(lambda: hub, clock)
         self.chairs = [Chair(number, passkey=number == 1) for number in (1, 2, 3)]
         self.published: list[PublishedRecord] = []
+        self.rows: dict[str, bytes] = {}
+        self.sealed: list[Sealed] = []
         self.state: BoardState | None = None
         self.files: dict[str, bytes | None] = {}
         self._decided = 0
@@ -166,6 +179,30 @@ class SimulatedBoard:
         self.publish()
         return record
 
+    def step(self, case: str, rows: bytes) -> int:
+        """A case changes: its new state is sealed in the log; the leaf index of that entry."""
+        place, nonce, salt = len(self.tlog.leaves), ledger.new_nonce(), ledger.new_nonce()
+        before = [held.seal.log_seq for held in self.sealed if held.case == case]
+        replaces = before[-1] if before else None
+        state = state_digest(salt, rows)
+        commitment = ledger.commit(nonce, seal_bytes(state, replaces))
+        self.tlog.leaves.append(Entry(DOCKET, PROCEEDING, self._clock(), commitment).encode())
+        self.rows[case] = rows
+        seal = Seal(log_seq=place, r=nonce.hex(), state=state.hex(), replaces=replaces)
+        self.sealed.append(Sealed(case, salt, seal))
+        self.publish()
+        return place
+
+    def seals(self) -> list[Seal]:
+        """The seals as they are published: that of a case's newest state is made from its rows as they are."""
+        newest = {held.case: held for held in self.sealed}
+        return [
+            held.seal
+            if newest[held.case] is not held
+            else held.seal.model_copy(update={"state": state_digest(held.salt, self.rows[held.case]).hex()})
+            for held in self.sealed
+        ]
+
     def chatter(self, count: int) -> None:
         """Entries of a community, which are none of the board's business."""
         for _ in range(count):
@@ -178,10 +215,11 @@ class SimulatedBoard:
             "genesis": record_bytes(self.published[0].record),
             "records": lines(self.published),
             "roster": canonical(self._stand().roster),
+            "docket": lines(self.seals()),
         }
 
     def read(self, path: str) -> bytes | None:
-        return self.files[path]
+        return self.files.get(path)
 
     def write(self, folder: Path) -> Path:
         for name, raw in self.files.items():
@@ -195,8 +233,8 @@ class SimulatedBoard:
         return self.state
 
 
-def lines(records: list[PublishedRecord]) -> bytes:
-    return b"".join(canonical(record) + b"\n" for record in records)
+def lines(items: Sequence[PublishedRecord | Seal]) -> bytes:
+    return b"".join(canonical(item) + b"\n" for item in items)
 
 
 def put(path: Path, raw: bytes | None) -> None:

@@ -38,10 +38,11 @@ def test_a_copy_verifies_without_a_network(terminal: Terminal, copy: Path, board
     genesis = record_digest(board.published[0].record).hex()
     done = terminal.run("board", "verify", "--hub", HUB, "--offline", copy)
     text = done.stdout.splitlines()
-    assert len(text) == 8
+    assert len(text) == 9
     assert "The board was founded with 3 seats" in text[0]
     assert "hub.example/log: 269 entries" in text[6]
     assert text[7] == f"6 records verified, from the genesis {genesis}."
+    assert text[8] == "0 seals of what leads to them verified."
     assert f"Pinned the genesis {genesis}" in done.stderr
 
 

@@ -1,5 +1,6 @@
 """Members, policy, keys, audit, signals and an organisation's settings, as people at the console see and use them."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -171,12 +172,17 @@ def test_records_are_read_exported_and_proved(office: Office) -> None:
         office.room.hub.http.get("/.well-known/tocsin/board/records").text.splitlines()
     )
     assert office["olga"].get("/console/audit/records.ndjson").status_code == 403
+    seals = office["aud"].get("/console/audit/docket.ndjson")
+    assert seals.headers["content-disposition"] == 'attachment; filename="docket.ndjson"'
+    assert seals.content == office.room.hub.http.get("/.well-known/tocsin/board/docket").content
+    assert office["olga"].get("/console/audit/docket.ndjson").status_code == 403
     office.room.hub.publish()
-    proof = office.room.hub.http.get("/log/proof/1").text
+    opened = json.loads(exported.text.splitlines()[1])["log_seq"]
+    proof = office.room.hub.http.get(f"/log/proof/{opened}").text
     found = office["otto"].post("/console/audit/proof", proof=proof.replace("\n", "\r\n"))
-    assert "It holds: entry 1 (decision)" in Reader(found.text).text
+    assert f"It holds: entry {opened} (decision)" in Reader(found.text).text
     lines = proof.split("\n")
-    altered = proof.replace("index 1\n", "index 2\n")
+    altered = proof.replace(f"index {opened}\n", f"index {opened + 1}\n")
     assert altered != proof, lines[:4]
     for bad in (altered, "nonsense", ""):
         refused = office["otto"].post("/console/audit/proof", proof=bad)

@@ -99,6 +99,7 @@ def test_everything_on_record_can_be_looked_at(room: Room, browser: Browser) -> 
     look(auditor, "/console/members", "standings")
     look(auditor, "/console/members/pixel.example", "standing")
     look(auditor, "/console/keys", "keys")
+    look(auditor, "/console/audit", "audit-export")
     auditor.goto("/console/members/pixel.example/scorecard")
     auditor.get_by_label("Audit").check()
     auditor.get_by_role("button", name="Read on").click()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
-from tocsin.governance.service import history
+from tocsin.governance.service import history, reading
 from tocsin.ledger.service import explore
 from tocsin.web.console import Sent, page, person
 from tocsin.web.people import Person
@@ -52,8 +52,20 @@ def proof(request: Request, who: Annotated[Person, Depends(person("audit.read"))
 def export(request: Request, _who: Annotated[Person, Depends(person("audit.export"))]) -> Response:
     """Every record with what opens its log entry, as `tocsin board verify` reads it."""
     lines = [canonical(one) + b"\n" for one in history.published(actors.chamber(request))]
-    headers = {"Content-Disposition": 'attachment; filename="records.ndjson"'}
-    return Response(b"".join(lines), media_type=EXPORT_TYPE, headers=headers)
+    return _file("records.ndjson", b"".join(lines))
+
+
+@router.get("/docket.ndjson")
+def export_docket(request: Request, _who: Annotated[Person, Depends(person("audit.export"))]) -> Response:
+    """Every seal of the proceedings, as it is published; none in a hub without a board."""
+    at = actors.chamber(request)
+    founded = actors.board(request) is not None
+    return _file("docket.ndjson", reading.docket(at.chain, at.database) if founded else b"")
+
+
+def _file(name: str, body: bytes) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(body, media_type=EXPORT_TYPE, headers=headers)
 
 
 def _prove(request: Request, text: str) -> Proved:

@@ -1,8 +1,10 @@
-"""What the board publishes, for everybody: the records that anyone can replay, and what follows from them.
+"""What the board publishes, for everybody: the records that anyone can replay, what follows from them, and the seals of
+what leads to them.
 
 No authentication: there are no values in it. A sandbox, and a hub whose board is not founded yet, has none of it.
 """
 
+import hashlib
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
@@ -43,11 +45,24 @@ def records(request: Request, if_none_match: Annotated[str | None, Header()] = N
     The ETag is the digest of the newest record.
     """
     state = request.app.state
-    body, tip = reading.records(state.board, state.database)
-    headers = {**_BRIEF, "ETag": f'"{tip}"'}
-    if if_none_match is not None and headers["ETag"] in if_none_match:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=MEDIA_TYPE, headers=headers)
+    return _lines(*reading.records(state.board, state.database), if_none_match)
+
+
+@router.get(
+    "/docket",
+    summary="The seals of the proceedings",
+    response_class=Response,
+    responses={**_said(MEDIA_TYPE), 304: {"description": "Nothing has changed since."}},
+)
+def docket(request: Request, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """One a line, in the order of their log entries: what opens the entry, and the digest of what it sealed.
+
+    The digest of a case's newest state is made from its rows as they are: one that another hand has changed no longer
+    opens its entry. It may be ten seconds old.
+    """
+    state = request.app.state
+    body = reading.docket(state.board, state.database)
+    return _lines(body, hashlib.sha256(body).hexdigest(), if_none_match)
 
 
 @router.get("/roster", summary="The roster in force", response_class=Response, responses=_said(JSON))
@@ -68,3 +83,11 @@ def standing(request: Request, response: Response) -> BoardView:
     response.headers.update(_BRIEF)
     state = request.app.state
     return reading.view(state.board, state.database)
+
+
+def _lines(body: bytes, tag: str, known: str | None) -> Response:
+    """A file of lines, to whoever does not know the one with this tag already."""
+    headers = {**_BRIEF, "ETag": f'"{tag}"'}
+    if known is not None and headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=MEDIA_TYPE, headers=headers)

@@ -15,6 +15,7 @@ from tocsin.governance.rules import tokens
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.service import course, dossier
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.store import motions as store
 from tocsin.ledger import service as ledger
 from tocsin.outbox import Happening
@@ -30,7 +31,7 @@ def appeal(chamber: Chamber, of: int, caller: Caller) -> str:
     """
     if "org_admin" not in caller.roles or caller.org_issuer is None:
         raise Refused("role-missing", "role", "an administrator of the member speaks for it")
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         return _file(chamber, uow, of, caller.org_issuer)
 
 
@@ -40,7 +41,7 @@ def appeal_signed(chamber: Chamber, token: bytes) -> str:
     Raises:
         Refused: as `tokens.open_member_word` and `appeal`.
     """
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         word = tokens.open_member_word(
             chamber.chain.state(uow), token, tokens.APPEAL_TYP, chamber.issuer, uow.now
         )
@@ -53,7 +54,7 @@ def appeal_rejection(chamber: Chamber, application_id: str, secret: str) -> str:
     Raises:
         Refused: `not-found` without the secret, or before a rejection; as `appeal`.
     """
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber, application_id) as uow:
         row = dossier.get(uow, application_id)
         moved = store.of_application(uow, row.id)
         opened = hmac.compare_digest(row.secret, hashlib.sha256(secret.encode()).digest())

@@ -18,6 +18,7 @@ from tocsin.governance.rules.applications import ApplicationForm
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.service import dossier
 from tocsin.governance.service.context import Chamber, new_id
+from tocsin.governance.service.proceedings import dossier_open
 from tocsin.governance.service.views import ApplicationStatus, ApplicationView, Applied
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
@@ -44,7 +45,8 @@ def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
         raise Refused("claim-invalid", "communities", "names one twice")
     group = control_group_id(form.owner)
     secret = secrets.token_urlsafe(32)
-    with chamber.database.transaction() as uow:
+    made = new_id(chamber.database.clock(), "ap")
+    with dossier_open(chamber, made) as uow:
         state = chamber.chain.state(uow)
         keys = {
             key.kid: key
@@ -58,7 +60,7 @@ def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
         if not submit and store.count(uow, ("draft",)) >= rules.MAX_DRAFTS:
             raise Refused("rate-limited", "", "too many drafts; hand it in at once", retry_after=3600)
         row = Application(
-            id=new_id(uow, "ap"),
+            id=made,
             issuer=form.issuer,
             member_class=form.member_class,
             control_group_id=group,
@@ -85,7 +87,7 @@ def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationSta
         Refused: `not-found` without the secret; `claim-missing` with the first question that has no answer, or `keys`;
             `conflict` when it was handed in before; `rate-limited` when too many wait.
     """
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         row = _own(uow, application_id, secret)
         _submit(uow, row, chamber.chain.state(uow).policy)
         return _status(uow, application_id)
@@ -101,7 +103,7 @@ def answer(
             answer; as `rules.read_answers`.
     """
     given = rules.read_answers(answers)
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         row = _own(uow, application_id, secret)
         if row.state == "draft":
             store.put_answers(uow, row.id, given)
@@ -128,7 +130,7 @@ def withdraw(chamber: Chamber, application_id: str, secret: str) -> ApplicationS
     Raises:
         Refused: `not-found`; `conflict` afterwards.
     """
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         row = _own(uow, application_id, secret)
         _move(uow, row, "abandon")
         return _status(uow, row.id)
@@ -189,11 +191,11 @@ def sponsor_signed(chamber: Chamber, token: bytes) -> ApplicationView:
 def lapse(chamber: Chamber) -> int:
     """Let applications lapse whose time is over; how many."""
     with chamber.database.snapshot() as uow:
-        waiting = bool(store.overdue(uow, _LAPSING))
+        waiting = [row.id for row in store.overdue(uow, _LAPSING)]
     if not waiting:
         return 0
-    with chamber.database.transaction() as uow:
-        rows = store.overdue(uow, _LAPSING)
+    with dossier_open(chamber, *waiting) as uow:
+        rows = [row for row in store.overdue(uow, _LAPSING) if row.id in waiting]
         for row in rows:
             _move(uow, row, "lapse")
         return len(rows)
@@ -202,7 +204,7 @@ def lapse(chamber: Chamber) -> int:
 def _sponsor(
     chamber: Chamber, application_id: str, issuer: str, *, handle: str | None, jws: bytes | None
 ) -> ApplicationView:
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         state = chamber.chain.state(uow)
         row = dossier.get(uow, application_id, lock=True)
         if row.state not in OPEN_FOR_SPONSORS:

@@ -14,6 +14,7 @@ from tocsin.governance.rules import ballots as box
 from tocsin.governance.rules.people import Seated, seat_of
 from tocsin.governance.service import course, motions, showing
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.service.views import BallotPaper, MotionView
 from tocsin.governance.store import motions as store
 from tocsin.governance.store.motions import Motion
@@ -73,7 +74,7 @@ def cast(chamber: Chamber, motion_id: str, ballot: Ballot) -> MotionView:
         at = max(chamber.chain.time(uow, state), decision.issued_at)
     box.check(state, decision, [ballot.model_copy(update={"cast_at": at})], at, chamber.chain.verifier)
     # 2. Once more beside those that were cast before, while nobody else can write.
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         state = chamber.chain.lock(uow)
         row, decision = _open(uow, motion_id)
         at = max(chamber.chain.time(uow, state), decision.issued_at)

@@ -9,6 +9,7 @@
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, get_args
@@ -19,6 +20,7 @@ from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.service.telling import happenings
 from tocsin.governance.store import records as store
+from tocsin.governance.store.cases import Case
 from tocsin.governance.store.records import Kept
 from tocsin.ledger import service as ledger
 from tocsin.members.service import Members, Wanted, WantedHubKey, WantedKey, WantedMember, reconcile
@@ -68,6 +70,17 @@ class Chain:
         self.verifier = verifier
         self.proven: dict[int, bytes] = {}
         """Hashes of the board's log entries that were verified in the published tree, by leaf index."""
+        self.docketed: set[int] = set()
+        """Those of them that seal proceedings: a row that is gone is still known here."""
+        self.searched = 0
+        """How far the published log was searched for such entries, when no row said that there were any."""
+        self.stood: Mapping[Case, object] = {}
+        """The open cases that were last found as they were sealed: their rows, seals and entries (`proceedings`)."""
+        self.sealed: dict[Case, int] = {}
+        """The newest seal of each case that was seen in force: an older one does not come back in its place."""
+        self.listing = threading.Lock()
+        self.listed: tuple[object, bytes] | None = None
+        """The public list of seals behind what it is as of; `listing` is held by whoever makes it."""
         self._lock = threading.Lock()
         self._known: BoardState | None = None
 

@@ -60,7 +60,7 @@ def begin(
 ) -> Motion:
     """A new motion, proposed."""
     row = Motion(
-        id=new_id(uow, "mo"),
+        id=new_id(uow.now, "mo"),
         type=kind,
         subject=subject,
         params=canonical(params),

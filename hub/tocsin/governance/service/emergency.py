@@ -9,6 +9,7 @@ from tocsin.governance.rules.motions import check_subject, read_params
 from tocsin.governance.rules.people import Seated, board_seat_of
 from tocsin.governance.service import course
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.service.views import BlastRadius
 from tocsin.governance.store import motions as store
 from tocsin_schemas.board import MemberStanding
@@ -58,7 +59,7 @@ def begin(chamber: Chamber, seated: Seated, issuer: str) -> str:
             stands.
     """
     check_subject(issuer)
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         state = chamber.chain.lock(uow)
         if not board_seat_of(state, seated).duty:
             raise Refused("role-missing", "seat", "only a duty officer may")

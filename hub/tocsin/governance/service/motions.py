@@ -15,6 +15,7 @@ from tocsin.governance.rules import sponsors, vetting
 from tocsin.governance.rules.people import Seated, board_seat_of, seat_of
 from tocsin.governance.service import course, dossier, showing
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.service.views import DocketLine, MotionView
 from tocsin.governance.store import applications
 from tocsin.governance.store import motions as store
@@ -53,7 +54,7 @@ def propose(
             moved otherwise; `conflict` while the same is before the board; and as the chain, for what it would refuse
             at the end of the ballot as things stand.
     """
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         return _propose(chamber, uow, seated, kind, subject, params, complainant)
 
 
@@ -83,7 +84,7 @@ def propose_admission(chamber: Chamber, seated: Seated, application_id: str) -> 
         Refused: `not-found`; `conflict` while it is before the board, or in another state; `vetting-incomplete`;
             `sponsors-missing`; as `propose`.
     """
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber, application_id) as uow:
         return _propose_admission(chamber, uow, seated, application_id)
 
 
@@ -93,7 +94,7 @@ def rehearse_admission(chamber: Chamber, seated: Seated, application_id: str) ->
     Raises:
         Refused: as `propose_admission`.
     """
-    with _rehearsal(chamber) as uow:
+    with _rehearsal(chamber, application_id) as uow:
         made = _propose_admission(chamber, uow, seated, application_id)
         return showing.view(uow, chamber.chain.state(uow), course.get(uow, made), seated)
 
@@ -184,7 +185,7 @@ def declare_tie(chamber: Chamber, seated: Seated, issuer: str, ended_at: int | N
             or another issuer.
     """
     rules.check_tie(issuer, ended_at, chamber.database.clock())
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         seat_of(chamber.chain.state(uow), seated)
         if not store.tie(uow, seated.handle, issuer, ended_at):
             raise Refused("claim-invalid", "ended_at", "not before what you have said of this tie already")
@@ -247,11 +248,11 @@ def _waiting(chamber: Chamber) -> list[str]:
 
 def _advance(chamber: Chamber, motion_id: str) -> int:
     try:
-        with chamber.database.transaction() as uow:
+        with proceedings(chamber) as uow:
             return _move_on(chamber, uow, chamber.chain.lock(uow), motion_id)
     except Refused as error:
         refused = error
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         chamber.chain.lock(uow)
         row = course.get(uow, motion_id)
         if not _over(row, uow.now):
@@ -360,9 +361,9 @@ class _Rehearsed(Exception):
 
 
 @contextmanager
-def _rehearsal(chamber: Chamber) -> Iterator[UnitOfWork]:
+def _rehearsal(chamber: Chamber, *applications: str) -> Iterator[UnitOfWork]:
     """A transaction of which nothing is kept."""
-    with suppress(_Rehearsed), chamber.database.transaction() as uow:
+    with suppress(_Rehearsed), proceedings(chamber, *applications) as uow:
         yield uow
         raise _Rehearsed
 
@@ -373,7 +374,7 @@ def _moving(
 ) -> Iterator[tuple[UnitOfWork, BoardState, Motion]]:
     """A transaction under the chain's lock in which a seat, of the board or also of the panel, acts on a motion."""
     advance(chamber)
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         state = chamber.chain.lock(uow)
         (seat_of if panel else board_seat_of)(state, seated)
         yield uow, state, course.get(uow, motion_id)

@@ -1,14 +1,20 @@
 """What the board publishes, read from its chain: all of it is public and holds no values."""
 
+from typing import Final
+
 from tocsin.db import Database
 from tocsin.governance.rules.watching import watched_until
+from tocsin.governance.service import sealing
 from tocsin.governance.service.chain import Chain
 from tocsin.governance.service.publishing import line
 from tocsin.governance.store import records as store
+from tocsin.governance.store import seals
 from tocsin_schemas.board import BoardState, MemberStanding
 from tocsin_schemas.feed import BoardView, MemberStandingView
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.roster import canonical
+
+REMEMBERED_SECONDS: Final = 10
 
 
 def genesis(chain: Chain, database: Database) -> bytes:
@@ -41,6 +47,25 @@ def roster(chain: Chain, database: Database) -> bytes:
     """
     with database.snapshot() as uow:
         return canonical(chain.state(uow).roster)
+
+
+def docket(chain: Chain, database: Database) -> bytes:
+    """Every seal of the proceedings, one `tocsin_schemas.docket.Seal` a line, in the order of their entries.
+
+    The state of each case's newest seal is that of its rows as they are; or were, up to ten seconds ago: anybody may
+    ask for it, so it is made once for all who do.
+
+    Raises:
+        Refused: `board-absent`.
+    """
+    with database.snapshot() as uow:
+        chain.state(uow)
+        as_of = (seals.last(uow), uow.now // REMEMBERED_SECONDS)
+        with chain.listing:
+            if chain.listed is None or chain.listed[0] != as_of:
+                said = sealing.public(sealing.docket(uow))
+                chain.listed = as_of, b"".join(canonical(seal) + b"\n" for seal in said)
+            return chain.listed[1]
 
 
 def view(chain: Chain, database: Database) -> BoardView:

@@ -5,6 +5,7 @@ from tocsin.governance.rules import tokens
 from tocsin.governance.rules.people import Seated
 from tocsin.governance.service import motions
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.service.views import MotionView
 from tocsin.governance.store import motions as store
 
@@ -15,7 +16,7 @@ def perform(chamber: Chamber, token: bytes) -> MotionView:
     Raises:
         Refused: as `tokens.open_seat_act`; `jti-reused` a second time; as the act itself in `motions`.
     """
-    with chamber.database.transaction() as uow:
+    with proceedings(chamber) as uow:
         state = chamber.chain.state(uow)
         seat, act = tokens.open_seat_act(state, token, chamber.issuer, uow.now)
         over = act.iat + tokens.ACT_PAST

@@ -5,6 +5,8 @@
    taken from its copy beside the log, which must open it.
 3. The records replay from the first to the last, every signature verified.
 4. The policy in force and the rows of members say what follows from them (`members.service.reconcile`).
+5. The rows of the proceedings are those that were sealed (`sealing`), every entry of a seal has one that opens it. Of
+   a board whose log never had such an entry, the proceedings are sealed as they stand.
 
 Looking writes nothing. Repairs are one transaction, under the lock of the log's head.
 """
@@ -19,6 +21,7 @@ from pydantic import ValidationError
 
 from tocsin.db import UnitOfWork
 from tocsin.errors import Misconfigured, Refused
+from tocsin.governance.service import sealing
 from tocsin.governance.service.chain import Chain, wanted
 from tocsin.governance.service.publishing import path
 from tocsin.governance.store import records as store
@@ -28,7 +31,7 @@ from tocsin.members.service import ROW, Difference, reconcile
 from tocsin_schemas.governance import RECORD_CONTEXT, PublishedRecord, record_bytes
 from tocsin_schemas.ledger import Entry, opens
 from tocsin_schemas.roster import canonical
-from tocsin_schemas.vocabulary import BOARD
+from tocsin_schemas.vocabulary import BOARD, DOCKET
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class _Found:
     entries: dict[int, Entry] = field(default_factory=dict)
     records: list[Kept] = field(default_factory=list)
     strays: list[int] = field(default_factory=list)
+    docket: sealing.Found = field(default_factory=sealing.Found)
 
     def note(self, table: str, key: int | str, column: str) -> None:
         self.differences.append(Difference(table, str(key), column))
@@ -86,25 +90,30 @@ def audit(chain: Chain, log: ledger.Ledger, *, repair: bool = True) -> list[Diff
             "check TOCSIN_LOG_STORE, its rights, and the server if it is one",
         ) from None
     mends = repair and not log.database.read_only
-    for item in found.differences:
+    for item in (*found.differences, *found.docket.differences):
+        repaired = mends and item not in found.docket.lost
         logger.error(
             "a row was changed by another hand",
-            extra={"table": item.table, "row": item.key, "column": item.column, "repaired": mends},
+            extra={"table": item.table, "row": item.key, "column": item.column, "repaired": repaired},
         )
-    if found.differences and mends:
+    if mends and (found.differences or found.docket.mendable):
         with log.database.transaction() as uow:
-            _repair(chain, uow, found)
-    return found.differences
+            _repair(chain, log, uow, found)
+    return [*found.differences, *found.docket.differences]
 
 
 def _look(chain: Chain, log: ledger.Ledger) -> _Found:
-    found = _Found()
+    found, seen = _Found(), dict(chain.sealed)
     with log.database.snapshot() as uow:
-        rows = store.kept(uow)
-        entries: dict[int, Entry | None] = {row.log_seq: None for row in rows}
-        entries |= ledger.entries_at(uow, list(entries)) | dict(ledger.of_the_board(uow))
+        rows, held = store.kept(uow), sealing.docket(uow)
+        known = {*(row.log_seq for row in rows), *(seal.log_seq for seal in held.seals), *chain.docketed}
+        entries: dict[int, Entry | None] = {seq: None for seq in sorted(known) if seq >= 0}
+        entries |= ledger.entries_at(uow, list(entries)) | dict(ledger.of_the_board(uow)) | held.entries
+        size = ledger.size(uow)
     # 1.
     found.entries = ledger.differing(log, entries, chain.proven)
+    if not held.seals and not held.entries:
+        found.entries |= _unknown(chain, log, size)
     for seq in found.entries:
         found.note("entry", seq, ROW)
     # 2.
@@ -114,11 +123,29 @@ def _look(chain: Chain, log: ledger.Ledger) -> _Found:
         if entry is not None and entry.community == BOARD
     }
     _compare_records(log, {row.seq: row for row in rows}, places, found)
-    if found.differences:
-        return found
     # 3. and 4.
-    with log.database.snapshot() as uow:
-        found.differences = _derived(chain, uow, repair=False)
+    if not found.differences:
+        with log.database.snapshot() as uow:
+            found.differences = _derived(chain, uow, repair=False)
+    # 5.
+    sealed = {
+        seq: entry
+        for seq, entry in (entries | found.entries).items()
+        if entry is not None and entry.community == DOCKET and seq < size
+    }
+    chain.docketed |= sealed.keys() & chain.proven.keys()
+    held = held._replace(entries=sealed)
+    found.docket = sealing.compare(held, log.nonce_key, seen, founded=bool(rows))
+    chain.sealed |= {case: seal.log_seq for case, seal in found.docket.newest.items()}
+    return found
+
+
+def _unknown(chain: Chain, log: ledger.Ledger, size: int) -> dict[int, Entry]:
+    """Entries of seals below `size` in the published log, of which no row knows: somebody has removed them all."""
+    placed, published = ledger.under(log, DOCKET, chain.searched)
+    found = {seq: entry for seq, entry in placed.items() if seq < size}
+    if not found:
+        chain.searched = min(size, published)
     return found
 
 
@@ -185,7 +212,7 @@ def _derived(chain: Chain, uow: UnitOfWork, *, repair: bool) -> list[Difference]
     return found + reconcile(uow, wanted(state), repair=repair)
 
 
-def _repair(chain: Chain, uow: UnitOfWork, found: _Found) -> None:
+def _repair(chain: Chain, log: ledger.Ledger, uow: UnitOfWork, found: _Found) -> None:
     ledger.locked_size(uow)
     for seq, entry in found.entries.items():
         ledger.put_back(uow, seq, entry)
@@ -198,3 +225,8 @@ def _repair(chain: Chain, uow: UnitOfWork, found: _Found) -> None:
         # Behind a record that was edited, what follows from it may differ as well.
         if item not in found.differences:
             found.differences.append(item)
+    seen, held = dict(chain.sealed), sealing.docket(uow)
+    docket = sealing.compare(held, log.nonce_key, seen, founded=store.count(uow) > 0)
+    if docket.unsealed:
+        logger.warning("the proceedings are sealed for the first time", extra={"cases": len(docket.unsealed)})
+    sealing.mend(uow, docket, log.nonce_key)

@@ -11,6 +11,7 @@ from tocsin.governance.rules.people import VETTERS, Caller, groups_of
 from tocsin.governance.rules.vetting import Check
 from tocsin.governance.service import dossier
 from tocsin.governance.service.context import Chamber
+from tocsin.governance.service.proceedings import dossier_open
 from tocsin.governance.service.views import ApplicationView, VettingReport
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
@@ -25,7 +26,7 @@ def begin(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationV
     Raises:
         Refused: `role-missing`, `not-found`, `checker-related`, `conflict`.
     """
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         state, row = _to_vet(chamber, uow, application_id, caller)
         store.change(uow, row.id, state=step(row.state, "begin_vetting"), state_since=uow.now)
         return dossier.view(uow, state, row)
@@ -37,7 +38,7 @@ def discard(chamber: Chamber, application_id: str, caller: Caller) -> Applicatio
     Raises:
         Refused: as `begin`.
     """
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         state, row = _to_vet(chamber, uow, application_id, caller)
         store.change(uow, row.id, state=step(row.state, "discard"), state_since=uow.now)
         return dossier.view(uow, state, row)
@@ -53,7 +54,7 @@ def request_info(
     """
     if not questions or not set(questions) <= QUESTIONS.keys():
         raise Refused("claim-invalid", "questions", "name one or more questions of the form")
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         state, row = _to_vet(chamber, uow, application_id, caller)
         moved = step(row.state, "request_info")
         store.ask(uow, row.id, sorted(set(questions)))
@@ -85,7 +86,7 @@ def check(
     if item not in rules.ITEMS or result not in {"pass", "fail"}:
         raise Refused("claim-invalid", "item", "an item of the checklist, and pass or fail")
     digest = read_digest(evidence, "evidence")
-    with chamber.database.transaction() as uow:
+    with dossier_open(chamber, application_id) as uow:
         state, row = _to_vet(chamber, uow, application_id, caller)
         if row.state not in {"vetting", "info_requested"}:
             raise Refused("conflict", "state", "items are checked while the application is being vetted")

@@ -1,7 +1,7 @@
 """The tables of the board's proceedings: applications, checks, motions, endorsements, remarks, declarations, ballots.
 
 They hold what is still open and what led to a decision. Power itself is in none of them: it is in the chain's records
-(`tables_chain`), and a row edited here can only make a ballot fail to verify.
+(`tables_chain`). A row that is edited here is not what was sealed, and is put back (`cases`).
 """
 
 import re

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork, table
@@ -26,6 +26,8 @@ class Kept(NamedTuple):
 
 
 _KEPT: Final = select(*(_record.c[name] for name in Kept._fields)).order_by(_record.c.seq)
+_LAST: Final = select(func.max(_record.c.seq))
+_NEWEST: Final = select(_record.c.seq, _record.c.digest).order_by(_record.c.seq.desc()).limit(1)
 
 
 def kept(uow: UnitOfWork, first: int = 0) -> list[Kept]:
@@ -57,8 +59,8 @@ def unshown(uow: UnitOfWork, below: int) -> list[Kept]:
 
 def count(uow: UnitOfWork) -> int:
     """How many records there are."""
-    last = uow.conn.execute(select(_record.c.seq).order_by(_record.c.seq.desc()).limit(1)).scalar()
-    return 0 if last is None else last + 1
+    ((last,),) = uow.ask(_LAST)
+    return 0 if last is None else int(last) + 1
 
 
 def digest_at(uow: UnitOfWork, seq: int) -> bytes | None:
@@ -69,10 +71,8 @@ def digest_at(uow: UnitOfWork, seq: int) -> bytes | None:
 
 def newest(uow: UnitOfWork) -> tuple[int, bytes] | None:
     """The number and the digest of the newest record."""
-    row = uow.conn.execute(
-        select(_record.c.seq, _record.c.digest).order_by(_record.c.seq.desc()).limit(1)
-    ).first()
-    return None if row is None else (row.seq, bytes(row.digest))
+    found = uow.ask(_NEWEST)
+    return (int(found[0][0]), bytes(found[0][1])) if found else None
 
 
 def add(uow: UnitOfWork, row: Kept) -> None:

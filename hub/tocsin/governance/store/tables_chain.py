@@ -1,15 +1,30 @@
-"""The tables of the board's chain: its records, the policy in force, and the roster that is being gathered.
+"""The tables of the board's chain: its records, the policy in force, the roster that is being gathered, and the seals.
 
 The records are the truth, and every one of them is an entry of the log. The policy is derived from them; the roster
-that is being gathered has no power before it stands in the first record.
+that is being gathered has no power before it stands in the first record. The seals hold what leads to a record against
+the log.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, UniqueConstraint
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from tocsin.db import WHOLE
 
 SINGLE_ID = 1
+_WITH_ROWS: Final = text("spelled IS NOT NULL")
+_LIVE: Final = text("live")
 
 
 class RecordRow(SQLModel, table=True):
@@ -52,3 +67,34 @@ class FoundingRow(SQLModel, table=True):
     id: int = Field(default=SINGLE_ID, primary_key=True)
     document: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))
     begun_at: int = Field(sa_column=Column(BigInteger(), nullable=False))
+
+
+class SealRow(SQLModel, table=True):
+    """A seal of a case of the proceedings (`tocsin_schemas.docket`), by the log entry that it is.
+
+    `spelled` is the case as it was sealed and `salt` what its digest was salted with, as long as the seal is the newest
+    of its case: nothing outlives what was deleted. Which case it is of, and whether that is `live`, follows from there;
+    here it is only to be found by. No foreign key: a case may end.
+    """
+
+    __tablename__ = "board_seal"
+    __table_args__ = (
+        CheckConstraint("kind IN ('application', 'motion', 'ties', 'acts')", name="board_seal_kind"),
+        CheckConstraint("length(state) = 32", name="board_seal_state"),
+        CheckConstraint("length(nonce) = 32", name="board_seal_nonce"),
+        CheckConstraint("length(salt) = 32", name="board_seal_salt"),
+        CheckConstraint("(salt IS NULL) = (spelled IS NULL)", name="board_seal_newest"),
+        Index("board_seal_case", "kind", "case_id", sqlite_where=_WITH_ROWS, postgresql_where=_WITH_ROWS),
+        Index("board_seal_live", "log_seq", sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("board_seal_replaces", "replaces"),
+    )
+
+    log_seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))
+    kind: str = Field(sa_column=Column(String(12), nullable=False))
+    case_id: str = Field(sa_column=Column(String(35), nullable=False))
+    live: bool = Field(sa_column=Column(Boolean(), nullable=False))
+    replaces: int | None = Field(sa_column=Column(BigInteger(), nullable=True))
+    state: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))
+    nonce: bytes = Field(sa_column=Column(LargeBinary(), nullable=False))
+    salt: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))
+    spelled: bytes | None = Field(sa_column=Column(LargeBinary(), nullable=True))

@@ -6,13 +6,23 @@ transaction that writes the entries. No reader can see entry n before every entr
 
 from tocsin.ledger.service.context import Ledger, Witnesses, open_ledger
 from tocsin.ledger.service.feeding import Alarm
-from tocsin.ledger.service.mending import differing
+from tocsin.ledger.service.mending import differing, under
+from tocsin.ledger.service.nonces import nonce_for
 from tocsin.ledger.service.prove import Prover, prover
 from tocsin.ledger.service.publishing import publish, unpublished
 from tocsin.ledger.service.read import alarms, published, tree
 from tocsin.ledger.service.recovery import recover
 from tocsin.ledger.service.startup import start
-from tocsin.ledger.store.entries import SIZE, append, entries_at, locked_size, of_the_board, put_back, size
+from tocsin.ledger.store.entries import (
+    SIZE,
+    append,
+    entries_at,
+    locked_size,
+    of_the_board,
+    of_the_docket,
+    put_back,
+    size,
+)
 from tocsin.ledger.store.publication import Publication, published_size
 
 __all__ = [
@@ -27,7 +37,9 @@ __all__ = [
     "differing",
     "entries_at",
     "locked_size",
+    "nonce_for",
     "of_the_board",
+    "of_the_docket",
     "open_ledger",
     "prover",
     "publish",
@@ -38,5 +50,6 @@ __all__ = [
     "size",
     "start",
     "tree",
+    "under",
     "unpublished",
 ]

@@ -1,13 +1,14 @@
 """What every use case of the log is given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tocsin.config import Settings
 from tocsin.db import Database
 from tocsin.keys import HubKeys
 from tocsin.ledger.service.feeding import Alarm, open_witnesses
+from tocsin.ledger.service.nonces import nonce_key
 from tocsin.objects import Objects, open_objects
 from tocsin_schemas.checkpoint import Checkpoint, log_origin
 from tocsin_schemas.merkle import TileTree
@@ -47,13 +48,14 @@ class Witnesses(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The log: its rows, its objects, the name it signs under, its key, and its witnesses."""
+    """The log: its rows, its objects, the name it signs under, its key, its witnesses, and a secret (`nonces`)."""
 
     database: Database
     objects: Objects
     origin: str
     signer: NoteSigner
     witnesses: Witnesses
+    nonce_key: bytes = field(repr=False)
 
 
 def open_ledger(settings: Settings, database: Database, keys: HubKeys) -> Ledger:
@@ -65,4 +67,5 @@ def open_ledger(settings: Settings, database: Database, keys: HubKeys) -> Ledger
     origin = log_origin(settings.issuer, sandbox=settings.sandbox)
     signer = NoteSigner(origin, ED25519, keys.log)
     witnesses = open_witnesses(settings, database, signer.verifier)
-    return Ledger(database, open_objects(settings, settings.log_location()), origin, signer, witnesses)
+    objects = open_objects(settings, settings.log_location())
+    return Ledger(database, objects, origin, signer, witnesses, nonce_key(keys.log))

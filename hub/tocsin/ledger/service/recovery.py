@@ -85,7 +85,7 @@ def read_entries(ledger: Ledger, tree: TileTree, first: int, end: int) -> list[E
     """
     raw: list[bytes] = []
     for index in range(first // BUNDLE_ENTRIES, -(-end // BUNDLE_ENTRIES)):
-        raw += _bundle(ledger, index, min(BUNDLE_ENTRIES, tree.size - index * BUNDLE_ENTRIES))
+        raw += read_bundle(ledger, index, min(BUNDLE_ENTRIES, tree.size - index * BUNDLE_ENTRIES))
     wanted = raw[first % BUNDLE_ENTRIES :][: end - first]
     if [leaf_hash(entry) for entry in wanted] != tree.hashes(first, end):
         raise Misconfigured(
@@ -95,7 +95,12 @@ def read_entries(ledger: Ledger, tree: TileTree, first: int, end: int) -> list[E
     return [Entry.decode(entry) for entry in wanted]
 
 
-def _bundle(ledger: Ledger, index: int, width: int) -> list[bytes]:
+def read_bundle(ledger: Ledger, index: int, width: int) -> list[bytes]:
+    """The encoded entries of a stored bundle, `width` of them or all; nothing of it is verified.
+
+    Raises:
+        Misconfigured: when it is missing.
+    """
     for path in (bundle_path(index, width), bundle_path(index)):
         found = ledger.objects.read(path)
         if found is not None:

@@ -1,20 +1,29 @@
 """The entries, and the head row that orders those who append."""
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tocsin.db import UnitOfWork, View, table
 from tocsin.ledger.store.tables import EntryRow, LedgerHeadRow
 from tocsin_schemas.ledger import Entry
-from tocsin_schemas.vocabulary import BOARD
+from tocsin_schemas.vocabulary import BOARD, DOCKET
 
 _head: Final = table(LedgerHeadRow)
 _entry: Final = table(EntryRow)
 SIZE: Final = _head.select().with_only_columns(_head.c.size)
 """How many entries there are: asked on nearly every request, and foreseen (`tocsin.db.Database.at_a_glance`)."""
 _COLUMNS: Final = (_entry.c.community, _entry.c.kind, _entry.c.recorded_at, _entry.c.commitment)
+
+_AT: Final = {
+    "sqlite": text("seq IN (SELECT value FROM json_each(:seqs))"),
+    "postgresql": text(
+        "seq = ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(:seqs AS json)) AS bigint)))"
+    ),
+}
+_ENTRIES_AT: Final = {name: select(_entry.c.seq, *_COLUMNS).where(chosen) for name, chosen in _AT.items()}
 
 
 def locked_size(uow: UnitOfWork) -> int:
@@ -46,9 +55,12 @@ def entries(uow: UnitOfWork, first: int, end: int) -> list[Entry]:
 
 def of_the_board(uow: UnitOfWork) -> list[tuple[int, Entry]]:
     """The entries of the board's chain, each behind its leaf index, in order."""
-    # The word stands in the query itself, so that the index of exactly these entries is used.
-    chosen = _entry.select().with_only_columns(_entry.c.seq, *_COLUMNS).where(text(f"community = '{BOARD}'"))
-    return [(row[0], Entry(*row[1:])) for row in uow.conn.execute(chosen.order_by(_entry.c.seq))]
+    return _under(uow, BOARD)
+
+
+def of_the_docket(uow: UnitOfWork) -> list[tuple[int, Entry]]:
+    """The entries that seal the board's proceedings, each behind its leaf index, in order."""
+    return _under(uow, DOCKET)
 
 
 def put_back(uow: UnitOfWork, seq: int, entry: Entry) -> None:
@@ -59,5 +71,13 @@ def put_back(uow: UnitOfWork, seq: int, entry: Entry) -> None:
 
 def entries_at(uow: UnitOfWork, seqs: Sequence[int]) -> dict[int, Entry]:
     """The entries at the leaf indexes given."""
-    chosen = _entry.select().with_only_columns(_entry.c.seq, *_COLUMNS).where(uow.among(_entry.c.seq, seqs))
-    return {row[0]: Entry(*row[1:]) for row in uow.conn.execute(chosen)}
+    if not seqs:
+        return {}
+    found = uow.ask(_ENTRIES_AT[uow.dialect], {"seqs": json.dumps(list(seqs))})
+    return {row[0]: Entry(*row[1:]) for row in found}
+
+
+def _under(uow: UnitOfWork, word: str) -> list[tuple[int, Entry]]:
+    # The word stands in the query itself, so that the index of exactly these entries is used.
+    chosen = _entry.select().with_only_columns(_entry.c.seq, *_COLUMNS).where(text(f"community = '{word}'"))
+    return [(row[0], Entry(*row[1:])) for row in uow.conn.execute(chosen.order_by(_entry.c.seq))]

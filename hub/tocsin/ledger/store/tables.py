@@ -6,10 +6,11 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, 
 from sqlmodel import Field, SQLModel
 
 from tocsin.db import WHOLE
-from tocsin_schemas.vocabulary import BOARD, ENTRY_KINDS
+from tocsin_schemas.vocabulary import BOARD, DOCKET, ENTRY_KINDS
 
 SINGLE_ID: Final = 1
 _OF_THE_BOARD: Final = text(f"community = '{BOARD}'")
+_OF_THE_DOCKET: Final = text(f"community = '{DOCKET}'")
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in ENTRY_KINDS)
 
 
@@ -30,8 +31,9 @@ class EntryRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"kind IN ({_KINDS})", name="entry_kind"),
         CheckConstraint("length(commitment) = 32", name="entry_commitment"),
-        # The board's entries are few among many, and looked through whole.
+        # The board's entries are few among many, and looked through whole; so are those of its proceedings.
         Index("entry_board", "seq", sqlite_where=_OF_THE_BOARD, postgresql_where=_OF_THE_BOARD),
+        Index("entry_docket", "seq", sqlite_where=_OF_THE_DOCKET, postgresql_where=_OF_THE_DOCKET),
     )
 
     seq: int = Field(sa_column=Column(WHOLE, primary_key=True, autoincrement=False))

@@ -6,7 +6,7 @@ from tocsin.ledger import service as ledger
 from tocsin.signals.service.context import Context
 from tocsin.signals.store import admission
 from tocsin_schemas.ledger import Entry
-from tocsin_schemas.vocabulary import BOARD
+from tocsin_schemas.vocabulary import SCOPE_WORDS
 
 
 def recover(context: Context, log: ledger.Ledger) -> int:
@@ -20,8 +20,9 @@ def recover(context: Context, log: ledger.Ledger) -> int:
 
     def bury(uow: UnitOfWork, first: int, entries: list[Entry]) -> None:
         communities = context.members.communities(uow)
-        # The board's records are no statements; the next start takes them from their copies beside the log.
-        missing = {entry.community for entry in entries} - communities.keys() - {BOARD}
+        # The board's records are no statements; the next start takes them from their copies beside the log. Seals
+        # of its proceedings have no copies, and neither have the rows that they were of.
+        missing = {entry.community for entry in entries} - communities.keys() - SCOPE_WORDS
         if missing:
             raise Misconfigured(
                 f"{len(missing)} of the communities in the published log are not in the database",
@@ -34,7 +35,7 @@ def recover(context: Context, log: ledger.Ledger) -> int:
                 "erased", uow.now,
             )
             for at, entry in enumerate(entries)
-            if entry.community != BOARD
+            if entry.community not in SCOPE_WORDS
         ]  # fmt: skip
         admission.record(uow, statements, [], [])
 
