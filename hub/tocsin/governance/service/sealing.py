@@ -8,11 +8,12 @@
 What differs was changed by another hand. Rows are put back from the seal that the log proves; rows without any seal,
 where every entry has its own, were added, and go. Where a seal is lost nobody can tell what was sealed: an entry stays
 that nothing opens, which is named for ever; the case ends (`cases.end`) and begins a new history, for with its newest
-seal the one that it had is lost.
+seal the one that it had is lost. Where nobody can even tell which case such an entry is of, it may be of any that was
+sealed before, and put back to an older state with its older seal: those that were not at their end come to it.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -87,13 +88,15 @@ def compare(found: Docket, secret: bytes, known: Mapping[Case, int], *, founded:
     if not found.seals and not found.entries:
         look.unsealed = sorted(found.cases) if founded else []
         return look
-    sealed = _proved(found, secret, known, look)
+    opening = _opening(found, secret, look)
+    doubtful = _doubtful(found.entries.keys() - opening.keys(), opening, known)
+    sealed = _proved(opening, known, look)
     for seq in sorted(found.entries.keys() - {seal.log_seq for seal in found.seals}):
         look.note(SEAL, seq, ROW)
         look.lost.append(look.differences[-1])
     lost = bool(found.entries.keys() - sealed.keys())
     for case in sorted(found.cases.keys() | look.newest.keys()):
-        _compare_case(case, found.cases, look, lost=lost)
+        _compare_case(case, found.cases, look, lost=lost, doubtful=doubtful)
     _end_without_application(found.cases, look)
     return look
 
@@ -111,7 +114,8 @@ def mend(uow: UnitOfWork, found: Found, secret: bytes) -> None:
     now: dict[Case, Raw] = {}
     for kind in CASE_KINDS:
         now |= cases.of_kind(uow, kind, [case.id for case in anew if case.kind == kind])
-    seal_anew(uow, {case: cases.rows_of(case, raw) for case, raw in now.items() if raw}, {}, secret)
+    changed = {case: cases.rows_of(case, raw) for case, raw in now.items() if raw or case in found.newest}
+    seal_anew(uow, changed, found.newest, secret)
 
 
 def stands(case: Case, rows: Rows, sealed: Sealed | None, entry: Entry | None, secret: bytes) -> bool:
@@ -165,16 +169,28 @@ def public(found: Docket) -> Iterator[Seal]:
         yield Seal(log_seq=log_seq, r=NOTHING, state=NOTHING)
 
 
-def _proved(found: Docket, secret: bytes, known: Mapping[Case, int], look: Found) -> dict[int, Sealed]:
-    """The seals that open their entries; the newest of each case is kept, the others are noted where they differ."""
-    good: dict[int, Sealed] = {}
+def _opening(found: Docket, secret: bytes, look: Found) -> dict[int, Sealed]:
+    """The seals that open their entries."""
+    opening: dict[int, Sealed] = {}
     for each in found.seals:
         entry = found.entries.get(each.log_seq)
         if entry is not None and _opens(each, entry) and _ours(each, secret):
-            good[each.log_seq] = each
+            opening[each.log_seq] = each
         else:
             look.note(SEAL, each.log_seq, ROW if entry is None else "state")
             look.drop.append(each.log_seq)
+    return opening
+
+
+def _doubtful(unopened: Set[int], opening: Mapping[int, Sealed], known: Mapping[Case, int]) -> int:
+    """The last entry of which nobody can tell what case it is of, or -1: any that was sealed before may be older."""
+    told = {*known.values(), *(each.replaces for each in opening.values())}
+    return max(unopened - told, default=-1)
+
+
+def _proved(opening: Mapping[int, Sealed], known: Mapping[Case, int], look: Found) -> dict[int, Sealed]:
+    """Those of them that are left; the newest of each case is kept, the others are noted where they differ."""
+    good = dict(opening)
     replaced: set[int | None] = set()
     gone: set[int | None] = set()
     for each in sorted(good.values(), reverse=True):
@@ -212,19 +228,26 @@ def _is_newest(each: Sealed, known: Mapping[Case, int], look: Found) -> bool:
     return True
 
 
-def _compare_case(case: Case, there: Mapping[Case, Rows], look: Found, *, lost: bool) -> None:
+def _compare_case(case: Case, there: Mapping[Case, Rows], look: Found, *, lost: bool, doubtful: int) -> None:
     rows, sealed = there.get(case, {}), look.newest.get(case)
     if sealed is not None:
-        changes = list(cases.compare(case, cases.read(sealed.spelled or b"")[1], rows))
+        true = cases.read(sealed.spelled or b"")[1]
+        changes = list(cases.compare(case, true, rows))
         _note_changes(look, changes)
         look.changes += changes
+        if sealed.log_seq < doubtful and not cases.ended(case, true):
+            _end(case, look)
     elif lost:
-        look.note(PARTS[case.kind][0].table.name, case.id, ROW)
-        look.ended.append(case)
+        _end(case, look)
     else:
         changes = list(cases.compare(case, {}, rows))
         _note_changes(look, changes)
         look.changes += changes
+
+
+def _end(case: Case, look: Found) -> None:
+    look.note(PARTS[case.kind][0].table.name, case.id, ROW)
+    look.ended.append(case)
 
 
 def _note_changes(look: Found, changes: Iterable[Change]) -> None:

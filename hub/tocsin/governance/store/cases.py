@@ -162,6 +162,13 @@ def live(case: Case, rows: Rows) -> bool:
     return case.kind != "application" and bool(rows)
 
 
+def ended(case: Case, rows: Rows) -> bool:
+    """Whether nothing more comes of a case by itself."""
+    if case.kind == "application":
+        return all(row["state"] not in LIVE_APPLICATIONS for row in rows.get("application", ()))
+    return not live(case, rows)
+
+
 def spelled(case: Case, rows: Rows) -> bytes:
     """The one spelling of a case."""
     said = {"case": [case.kind, case.id], "rows": rows}
