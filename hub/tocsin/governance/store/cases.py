@@ -143,10 +143,10 @@ def rows_of(case: Case, raw: Raw) -> Rows:
     return rows
 
 
-def values(raw: Raw, part: Part, name: str) -> list[Any]:
-    """What a column says in the rows of a case, where it says anything."""
+def values(raw: Raw, part: Part, name: str) -> list[str]:
+    """What a column of names says in the rows of a case, where it says anything."""
     place = _place(part, name)
-    return [row[place] for row in raw.get(part.table.name, ()) if row[place] is not None]
+    return [_name(row[place]) for row in raw.get(part.table.name, ()) if row[place] is not None]
 
 
 def decided(uow: UnitOfWork, numbers: Collection[int]) -> list[str]:
@@ -249,7 +249,12 @@ def _collect(uow: UnitOfWork, kind: CaseKind, found: dict[Case, Raw], parts: Ite
 def _take(found: dict[Case, Raw], kind: CaseKind, part: Part, rows: list[tuple[Any, ...]]) -> None:
     place, name = _place(part, part.of), part.table.name
     for row in rows:
-        found.setdefault(Case(kind, row[place]), {}).setdefault(name, []).append(row)
+        found.setdefault(Case(kind, _name(row[place])), {}).setdefault(name, []).append(row)
+
+
+def _name(value: str | bytes) -> str:
+    """What a row names a case by: text, or what nothing is named by where another hand has put bytes."""
+    return value if isinstance(value, str) else f"0x{value.hex()}"
 
 
 @lru_cache(maxsize=64)
