@@ -112,6 +112,15 @@ def database(database_url: str, clock: MovableClock) -> Iterator[Database]:
 
 
 @pytest.fixture
+def postgres(databases: Databases, tmp_path: Path) -> Iterator[Database]:
+    """A database on PostgreSQL without any schema, for what that does by itself."""
+    with databases.bare("postgres", tmp_path) as url:
+        opened = Database(url)
+        yield opened
+        opened.dispose()
+
+
+@pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """A sandbox's settings on that database. Batches stay in this process, where the clock can be moved."""
     return Settings(

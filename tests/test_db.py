@@ -1,7 +1,6 @@
 """The door to the database: transactions, snapshots, and the two set-based tools, on both databases."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,14 +204,6 @@ def test_a_question_that_fails_is_the_databases_error_and_leaves_the_connection_
         uow.ask(_NOWHERE)
     with database.snapshot() as uow:
         assert uow.ask(_ENTRIES) == []
-
-
-@pytest.fixture
-def postgres(databases: Databases, tmp_path: Path) -> Iterator[Database]:
-    with databases.bare("postgres", tmp_path) as url:
-        opened = Database(url)
-        yield opened
-        opened.dispose()
 
 
 @pytest.mark.postgres

@@ -31,14 +31,6 @@ def filled(database: Database) -> Database:
     return database
 
 
-@pytest.fixture
-def postgres(databases: Databases, tmp_path: Path) -> Iterator[Database]:
-    with databases.bare("postgres", tmp_path) as url:
-        opened = Database(url)
-        yield opened
-        opened.dispose()
-
-
 def add(database: Database, seqs: range) -> None:
     rows = [(seq, "a", "report", 1, bytes(32)) for seq in seqs]
     with database.transaction() as uow:

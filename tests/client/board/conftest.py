@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.client.board.simulated import HUB, SimulatedBoard
+from tests.client.terminal import Terminal
 from tests.support.clock import MovableClock
+from tocsin_client.board.reading import log_in
 from tocsin_client.log import Log
 from tocsin_client.log_store import LogStore
 from tocsin_schemas.decisions import Admit, Grant, Plain
@@ -47,6 +49,19 @@ def store(tmp_path: Path) -> LogStore:
 def log(board: SimulatedBoard, store: LogStore, clock: MovableClock) -> Log:
     """The board's log as this machine believes it; nothing is waited for."""
     return Log(board.tlog, store, HUB, clock=clock, pause=lambda _: None)
+
+
+@pytest.fixture
+def copy(board: SimulatedBoard, tmp_path: Path) -> Path:
+    return board.write(tmp_path / "copy")
+
+
+@pytest.fixture
+def terminal(copy: Path, tmp_path: Path) -> Terminal:
+    """A machine that was never logged in, and believes the log's own policy."""
+    made = Terminal(tmp_path / "home")
+    made.run("log", "trust", "--hub", HUB, "--policy", log_in(copy) / "policy")
+    return made
 
 
 def admission(key: SigningKey) -> Admit:

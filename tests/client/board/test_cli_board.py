@@ -17,19 +17,6 @@ from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 
 
-@pytest.fixture
-def copy(board: SimulatedBoard, tmp_path: Path) -> Path:
-    return board.write(tmp_path / "copy")
-
-
-@pytest.fixture
-def terminal(copy: Path, tmp_path: Path) -> Terminal:
-    """A machine that was never logged in, and believes the log's own policy."""
-    made = Terminal(tmp_path / "home")
-    made.run("log", "trust", "--hub", HUB, "--policy", log_in(copy) / "policy")
-    return made
-
-
 def records(copy: Path) -> Path:
     return board_in(copy) / "records"
 

@@ -9,7 +9,7 @@ from tests.client.board.simulated import HUB, SimulatedBoard, lines
 from tests.client.terminal import Terminal
 from tests.client.webserver import Answer, Asked, serving
 from tests.support.clock import MovableClock
-from tocsin_client.board.reading import BOARD_PREFIX, board_in, log_in
+from tocsin_client.board.reading import BOARD_PREFIX, board_in
 from tocsin_client.board.verify import Replay, look, verify_board
 from tocsin_client.log import Log
 from tocsin_schemas.decisions import Plain
@@ -223,18 +223,6 @@ def test_a_hub_that_seals_all_the_time_is_not_accused(log: Log, board: Simulated
 
 
 # At a shell.
-
-
-@pytest.fixture
-def copy(board: SimulatedBoard, tmp_path: Path) -> Path:
-    return board.write(tmp_path / "copy")
-
-
-@pytest.fixture
-def terminal(copy: Path, tmp_path: Path) -> Terminal:
-    made = Terminal(tmp_path / "home")
-    made.run("log", "trust", "--hub", HUB, "--policy", log_in(copy) / "policy")
-    return made
 
 
 def test_seals_are_counted(terminal: Terminal, copy: Path) -> None:
