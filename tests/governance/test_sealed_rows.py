@@ -222,7 +222,8 @@ def test_cases_named_by_bytes_are_none(scene: Scene, caplog: pytest.LogCaptureFi
             taken = {column.name: column.name for column in part.table.c} | {part.of: "x'ff'"}
             taken |= {"id": f"(SELECT max(id) + 1 FROM {name})"} if "id" in part.key else {}
             said = ", ".join(taken), ", ".join(taken.values())
-            conn.execute(f"INSERT INTO {name} ({said[0]}) SELECT {said[1]} FROM {name} LIMIT 1")
+            where = "decision IS NULL" if part.table is tables.motion else "TRUE"
+            conn.execute(f"INSERT INTO {name} ({said[0]}) SELECT {said[1]} FROM {name} WHERE {where} LIMIT 1")
     assert all(len(scene.rows(part.table)) == len(before[name]) + 1 for name, part in ALL.items())
     with caplog.at_level(logging.ERROR), proceedings(scene.board.chamber):
         named = [(r.table, r.column) for r in caplog.records]  # type: ignore[attr-defined]  # our extras
