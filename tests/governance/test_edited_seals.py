@@ -171,6 +171,7 @@ def test_an_older_state_with_its_older_seal(board: Board) -> None:
 
 @pytest.mark.parametrize("first", ["audit", "act"])
 def test_an_older_state_does_not_come_back_while_the_hub_runs(board: Board, first: str) -> None:
+    other = board.propose("community.open", "beside-it")
     motion, seqs = taken_back(board, "rolled-back")
     if first == "act":
         with pytest.raises(Refused) as caught:
@@ -180,6 +181,10 @@ def test_an_older_state_does_not_come_back_while_the_hub_runs(board: Board, firs
         found = startup.audit(board.chain, board.hub.ledger)
         assert Difference("motion", motion, ROW) in found
     spoilt(board, motion, *seqs)
+    # Nor does the next start, which has seen nothing, take the other for what was put back.
+    assert state_of(board, other) == "proposed"
+    board.endorse(other)
+    assert state_of(board, other) == "discussion"
 
 
 def test_a_seal_that_comes_back_beside_a_newer_one(board: Board) -> None:

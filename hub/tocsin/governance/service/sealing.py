@@ -59,13 +59,17 @@ class Found:
     """Cases of which nobody can tell what was sealed."""
     unsealed: list[Case] = field(default_factory=list)
     """Cases to seal as they stand."""
+    renewed: list[Case] = field(default_factory=list)
+    """Cases to seal again, behind the entries that are lost: the next start has not seen what tells that they stand."""
     lost: list[Difference] = field(default_factory=list)
     """Entries that nothing opens: those of `differences` that stay."""
 
     @property
     def mendable(self) -> bool:
         """Whether there is anything to do."""
-        return any((self.drop, self.blank, self.misplaced, self.changes, self.ended, self.unsealed))
+        return any(
+            (self.drop, self.blank, self.misplaced, self.changes, self.ended, self.unsealed, self.renewed)
+        )
 
     def note(self, table: str, key: int | str, column: str) -> None:
         """Name a row that differs, and the column."""
@@ -94,9 +98,9 @@ def compare(found: Docket, secret: bytes, known: Mapping[Case, int], *, founded:
     for seq in sorted(found.entries.keys() - {seal.log_seq for seal in found.seals}):
         look.note(SEAL, seq, ROW)
         look.lost.append(look.differences[-1])
-    lost = bool(found.entries.keys() - sealed.keys())
+    lost = max(found.entries.keys() - sealed.keys(), default=-1)
     for case in sorted(found.cases.keys() | look.newest.keys()):
-        _compare_case(case, found.cases, look, lost=lost, doubtful=doubtful)
+        _compare_case(case, found.cases, look, lost, doubtful)
     _end_without_application(found.cases, look)
     return look
 
@@ -110,7 +114,7 @@ def mend(uow: UnitOfWork, found: Found, secret: bytes) -> None:
     cases.put_back(uow, found.changes)
     for case in found.ended:
         cases.end(uow, case)
-    anew = {*found.ended, *found.unsealed}
+    anew = {*found.ended, *found.unsealed, *found.renewed}
     now: dict[Case, Raw] = {}
     for kind in CASE_KINDS:
         now |= cases.of_kind(uow, kind, [case.id for case in anew if case.kind == kind])
@@ -228,21 +232,22 @@ def _is_newest(each: Sealed, known: Mapping[Case, int], look: Found) -> bool:
     return True
 
 
-def _compare_case(case: Case, there: Mapping[Case, Rows], look: Found, *, lost: bool, doubtful: int) -> None:
+def _compare_case(case: Case, there: Mapping[Case, Rows], look: Found, lost: int, doubtful: int) -> None:
+    """Hold one case against its newest seal. `lost` is the last entry without a seal, -1 where there is none."""
     rows, sealed = there.get(case, {}), look.newest.get(case)
-    if sealed is not None:
-        true = cases.read(sealed.spelled or b"")[1]
-        changes = list(cases.compare(case, true, rows))
-        _note_changes(look, changes)
-        look.changes += changes
-        if sealed.log_seq < doubtful and not cases.ended(case, true):
-            _end(case, look)
-    elif lost:
+    if sealed is None and lost >= 0:
         _end(case, look)
-    else:
-        changes = list(cases.compare(case, {}, rows))
-        _note_changes(look, changes)
-        look.changes += changes
+        return
+    true = {} if sealed is None else cases.read(sealed.spelled or b"")[1]
+    changes = list(cases.compare(case, true, rows))
+    _note_changes(look, changes)
+    look.changes += changes
+    if sealed is None or cases.ended(case, true):
+        return
+    if sealed.log_seq < doubtful:
+        _end(case, look)
+    elif sealed.log_seq < lost:
+        look.renewed.append(case)
 
 
 def _end(case: Case, look: Found) -> None:
@@ -266,13 +271,11 @@ def _end_without_application(there: Mapping[Case, Rows], look: Found) -> None:
     missing = {name for name in back if Case("application", name) not in {*there, *look.newest}}
     if not missing:
         return
-    for case, sealed in list(look.newest.items()):
+    for case, sealed in look.newest.items():
         of = cases.read(sealed.spelled or b"")[1].get("motion", [{}])[0].get("application_id")
         if case.kind == "motion" and of in missing:
             look.changes = [change for change in look.changes if not _is_of(change, case)]
-            look.drop.append(sealed.log_seq)
             look.ended.append(case)
-            del look.newest[case]
 
 
 def _is_of(change: Change, case: Case) -> bool:
