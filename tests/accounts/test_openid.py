@@ -1,7 +1,10 @@
 """Signing in at an OpenID provider: who joined the two accounts, in their own browser, and nobody's word mixed up."""
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -17,9 +20,11 @@ from tests.support.console import Console, Visitor
 from tests.support.databases import Databases
 from tests.support.hub import ISSUER, Hub, in_process
 from tocsin.accounts.rules import CHALLENGE_SECONDS
+from tocsin.accounts.service import openid
 from tocsin.accounts.service.directory import lock
-from tocsin.accounts.service.openid import KEPT_SECONDS
+from tocsin.accounts.service.openid import AT_ONCE, KEPT_SECONDS, REST_SECONDS
 from tocsin.config import Settings
+from tocsin.errors import Refused
 
 CALLBACK = "/console/openid"
 
@@ -64,7 +69,7 @@ def _honest(provider: Provider, site: Hub) -> Iterator[None]:
     yield
     vars(provider).update(before)
     provider.lies, provider.says = {}, {}
-    site.app.state.accounts.provider._known = None
+    site.app.state.accounts.provider._known = site.app.state.accounts.provider._silent_at = None
 
 
 def joined(console: Console, provider: Provider, handle: str) -> Visitor:
@@ -250,7 +255,7 @@ def test_another_providers_answer_is_refused(
         answer = visitor.get(f"{back}&{urlencode({'iss': 'https://evil.example'})}")
         assert_refused_page(answer, "provider-refused")
     provider.says = {"authorization_response_iss_parameter_supported": True}
-    site.app.state.accounts.provider._known = None
+    site.app.state.accounts.provider._known = site.app.state.accounts.provider._silent_at = None
     with refuses(site, frozenset()):
         assert_refused_page(visitor.get(back), "provider-refused")
     assert visitor.get(f"{back}&{urlencode({'iss': provider.issuer})}").status_code == 303
@@ -273,7 +278,7 @@ def test_the_secret_goes_as_the_provider_takes_it(
     console: Console, site: Hub, provider: Provider, methods: list[str]
 ) -> None:
     provider.methods = methods
-    site.app.state.accounts.provider._known = None
+    site.app.state.accounts.provider._known = site.app.state.accounts.provider._silent_at = None
     handle = f"secret-{len(methods)}"
     joined(console, provider, handle)
     assert provider.asked[-1] == "post"
@@ -304,6 +309,67 @@ def test_a_provider_that_does_not_answer_or_is_another(
     site.clock.advance(KEPT_SECONDS)
     to_enter(visitor)
     assert at._known[2] == provider.published.as_dict(private=False)
+
+
+def test_a_provider_that_hangs_keeps_one_waiting_and_is_then_left_alone(
+    site: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openid, "SECONDS", 2.0)
+    accounts, now = site.app.state.accounts, site.clock.now
+    heard = threading.Semaphore(0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        kept = []
+
+        def listen() -> None:
+            while True:
+                try:
+                    kept.append(silent.accept()[0])
+                except OSError:
+                    return
+                heard.release()
+
+        threading.Thread(target=listen, daemon=True).start()
+        issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        at = openid.Provider(issuer, CLIENT_ID, None, ISSUER, accounts.provider._egress)
+
+        def ask(when: int) -> float:
+            began = time.monotonic()
+            with pytest.raises(Refused, match="provider-unavailable"):
+                at.address(accounts.context.secrets, "a-visit", "enter", when)
+            return time.monotonic() - began
+
+        first = pool.submit(ask, now)
+        assert heard.acquire(timeout=5)
+        # 1. Whoever comes meanwhile does not wait in line.
+        assert max(ask(now) for _ in range(50)) < 1
+        assert first.result() >= 2
+        # 2. It is not asked again before it has rested.
+        assert max(ask(now + REST_SECONDS - 1) for _ in range(50)) < 1
+        assert not heard.acquire(blocking=False)
+        # 3. Nor asked less because a clock was set back.
+        ask(now + REST_SECONDS)
+        assert heard.acquire(timeout=5)
+        ask(now - 1)
+        assert heard.acquire(timeout=5)
+        silent.shutdown(socket.SHUT_RDWR)
+        for connection in kept:
+            connection.close()
+
+
+def test_what_is_known_of_the_provider_serves_while_it_is_asked_again(site: Hub, provider: Provider) -> None:
+    accounts, now = site.app.state.accounts, site.clock.now
+    at = accounts.provider
+    first = at.address(accounts.context.secrets, "a-visit", "enter", now)
+    with at._finding_out:
+        later = at.address(accounts.context.secrets, "a-visit", "enter", now + KEPT_SECONDS)
+    assert first.partition("?")[0] == later.partition("?")[0]
+    # No more conversations at once than may keep threads waiting.
+    for _ in range(AT_ONCE):
+        assert at._turns.acquire(blocking=False)
+    with pytest.raises(Refused, match="provider-unavailable"):
+        at.address(accounts.context.secrets, "a-visit", "enter", now + KEPT_SECONDS)
+    at._turns.release(AT_ONCE)
+    assert at.address(accounts.context.secrets, "a-visit", "enter", now + KEPT_SECONDS)
 
 
 def test_what_the_settings_say_together() -> None:

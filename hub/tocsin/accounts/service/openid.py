@@ -35,6 +35,10 @@ ALGS: Final = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]
 LIMIT: Final = 256 * 1024
 SECONDS: Final = 10.0
 KEPT_SECONDS: Final = 3600
+AT_ONCE: Final = 4
+"""Conversations at a time: each keeps a thread waiting that others' requests want."""
+REST_SECONDS: Final = 30
+"""How long a provider is left alone that gave no answer."""
 LEEWAY_SECONDS: Final = 60
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -60,8 +64,10 @@ class Provider:
         self._secret = secret
         self._redirect_uri = origin + CALLBACK_PATH
         self._egress = egress
-        self._lock = threading.Lock()
+        self._finding_out = threading.Lock()
         self._known: tuple[int, dict[str, Any], dict[str, Any]] | None = None
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._silent_at: int | None = None
 
     def address(self, secrets: Secrets, visit: str, aim: Aim, now: int) -> str:
         """Where to send the visitor with that cookie.
@@ -105,7 +111,7 @@ class Provider:
             raise Refused("provider-refused", "code", "the provider did not sign you in")
         # 2. The code for an ID token.
         verifier = _derived(secrets, "verifier", visit, challenge)
-        answer = self._ask(self._token_request(metadata, params["code"], verifier))
+        answer = self._ask(self._token_request(metadata, params["code"], verifier), now)
         # 3. Its signature, then its claims (OpenID Connect Core §3.1.3.7).
         nonce = _derived(secrets, "nonce", visit, challenge)
         claims = self._claims(answer, keys, nonce, now)
@@ -162,25 +168,45 @@ class Provider:
         return dict(claims)
 
     def _provider(self, now: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The provider's metadata and keys, asked for once an hour."""
-        with self._lock:
-            if self._known is None or now - self._known[0] >= KEPT_SECONDS:
-                address = get_well_known_url(self.issuer, external=True)
-                metadata = self._ask(Outbound("GET", address, LIMIT, to="operator"))
-                # OpenID Connect Discovery §4.3: or any host could speak for it.
-                if metadata.get("issuer") != self.issuer:
-                    raise _unavailable()
-                keys = self._ask(Outbound("GET", self._endpoint(metadata, "jwks_uri"), LIMIT, to="operator"))
-                self._known = (now, metadata, keys)
-            return self._known[1], self._known[2]
+        """The provider's metadata and keys, asked for once an hour, by one: nobody waits in line behind a conversation.
 
-    def _ask(self, request: Outbound) -> dict[str, Any]:
+        Meanwhile what is known stays good; where nothing is, whoever comes is to come again.
+        """
+        known = self._known
+        if known is not None and now - known[0] < KEPT_SECONDS:
+            return known[1:]
+        if not self._finding_out.acquire(blocking=False):
+            if known is None:
+                raise _unavailable()
+            return known[1:]
+        try:
+            address = get_well_known_url(self.issuer, external=True)
+            metadata = self._ask(Outbound("GET", address, LIMIT, to="operator"), now)
+            # OpenID Connect Discovery §4.3: or any host could speak for it.
+            if metadata.get("issuer") != self.issuer:
+                raise _unavailable()
+            keys = self._ask(Outbound("GET", self._endpoint(metadata, "jwks_uri"), LIMIT, to="operator"), now)
+            self._known = (now, metadata, keys)
+            return metadata, keys
+        finally:
+            self._finding_out.release()
+
+    def _ask(self, request: Outbound, now: int) -> dict[str, Any]:
         async def ask(send: Send) -> Answer:
             return await send(request)
 
-        (answer,) = self._egress.talk([ask], SECONDS)
-        if isinstance(answer, Unanswered) or answer.status >= 500:
+        # Anybody may have this asked, without a login: so a provider that hangs must cost the others nothing.
+        resting = self._silent_at is not None and 0 <= now - self._silent_at < REST_SECONDS
+        if resting or not self._turns.acquire(blocking=False):
             raise _unavailable()
+        try:
+            (answer,) = self._egress.talk([ask], SECONDS)
+        finally:
+            self._turns.release()
+        if isinstance(answer, Unanswered) or answer.status >= 500:
+            self._silent_at = now
+            raise _unavailable()
+        self._silent_at = None
         try:
             found = json.loads(answer.body)
         except ValueError:
@@ -231,4 +257,6 @@ def _derived(secrets: Secrets, what: str, visit: str, challenge: bytes) -> str:
 
 
 def _unavailable() -> Refused:
-    return Refused("provider-unavailable", "", "the OpenID provider gives no usable answer", retry_after=30)
+    return Refused(
+        "provider-unavailable", "", "the OpenID provider gives no usable answer", retry_after=REST_SECONDS
+    )
