@@ -87,7 +87,7 @@ def _sealed(chamber: Chamber, scope: Scope) -> Iterator[UnitOfWork]:
                     _seal(chamber, uow, scope, held)
                 return
         startup.audit(chamber.chain, chamber.log)
-    raise Refused("unavailable", "", "rows of the proceedings are being changed by another hand")
+    raise _by_another_hand()
 
 
 def _hold(chamber: Chamber, uow: UnitOfWork, scope: Scope) -> Held | None:
@@ -122,16 +122,31 @@ def _hold(chamber: Chamber, uow: UnitOfWork, scope: Scope) -> Held | None:
 
 def _seal(chamber: Chamber, uow: UnitOfWork, scope: Scope, held: Held) -> None:
     now = _concerned(uow, scope, held.cases)
-    new = now.keys() - held.cases.keys()
-    if seals.newest(uow, new):
-        # Closed when this began, and yet a part of it: only another hand does that.
-        raise Refused("unavailable", "", "rows of the proceedings are being changed by another hand")
+    begun = _begun_again(chamber, uow, now.keys() - held.cases.keys())
     changed: dict[Case, Rows] = {}
     for case, raw in now.items():
         before = held.cases.get(case, {})
         if raw != before and (rows := cases.rows_of(case, raw)) != cases.rows_of(case, before):
             changed[case] = rows
-    sealing.seal_anew(uow, changed, held.newest, chamber.log.nonce_key)
+    sealing.seal_anew(uow, changed, {**held.newest, **begun}, chamber.log.nonce_key)
+
+
+def _begun_again(chamber: Chamber, uow: UnitOfWork, new: Collection[Case]) -> dict[Case, Sealed]:
+    """The seals of cases that had no rows when this began, and have some now: of used acts and ties alone.
+
+    Raises:
+        Refused: `unavailable`; a motion or an application that was over, and yet is part of this, another hand began.
+    """
+    begun = {sealed.case: sealed for sealed in seals.newest(uow, new)}
+    entries = ledger.entries_at(uow, [sealed.log_seq for sealed in begun.values()])
+    for case, sealed in begun.items():
+        if (
+            case.kind in {"motion", "application"}
+            or sealed.log_seq < chamber.chain.sealed.get(case, 0)
+            or not sealing.stands(case, {}, sealed, entries.get(sealed.log_seq), chamber.log.nonce_key)
+        ):
+            raise _by_another_hand()
+    return begun
 
 
 def _concerned(uow: UnitOfWork, scope: Scope, known: Mapping[Case, object]) -> dict[Case, Raw]:
@@ -153,3 +168,7 @@ def _heard(found: Mapping[Case, Raw]) -> list[int]:
     subjects = (name for raw in found.values() for name in cases.values(raw, MOTION, "subject"))
     numbers = (name.removeprefix(_APPEAL) for name in subjects if name.startswith(_APPEAL))
     return sorted(int(number) for number in numbers if _NUMBER.fullmatch(number))
+
+
+def _by_another_hand() -> Refused:
+    return Refused("unavailable", "", "rows of the proceedings are being changed by another hand")

@@ -232,8 +232,8 @@ def ballots(uow: UnitOfWork, motion_id: str) -> list[tuple[str, bytes]]:
 
 
 def use_act(uow: UnitOfWork, seat: str, jti: bytes, expires_at: int) -> bool:
-    """Use up a seat's signed act, and forget those that are too old; False when it was used before."""
-    uow.conn.execute(seat_act.delete().where(seat_act.c.expires_at < uow.now))
+    """Use up a seat's signed act, and forget those of it that are too old; False when it was used before."""
+    uow.conn.execute(seat_act.delete().where(seat_act.c.seat == seat, seat_act.c.expires_at < uow.now))
     insert = postgresql.insert if uow.dialect == "postgresql" else sqlite.insert
     statement = insert(seat_act).values(seat=seat, jti=jti, expires_at=expires_at)
     done = uow.conn.execute(statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
