@@ -93,10 +93,8 @@ def admit(signal: Signal, digest: bytes, policy: Policy, known: Known, now: int)
         return Refused("audience-unknown", "aud", "no community of this hub, or not one of yours")
     if not known.may_write:
         return Refused("audience-forbidden", "aud", "no write access to this community")
-    if signal.iat > now + policy.iat_future:
-        return Refused("iat-future", "iat", f"more than {policy.iat_future} s ahead of the hub's clock")
-    if signal.iat < now - policy.iat_past:
-        return Refused("iat-too-old", "iat", f"more than {policy.iat_past} s old")
+    if (untimely := _untimely(signal, policy, now)) is not None:
+        return untimely
     if signal.toe > signal.iat:
         return Refused("toe-invalid", "toe", "after the signal was issued")
     if signal.kind == "retraction":
@@ -110,6 +108,12 @@ def admit(signal: Signal, digest: bytes, policy: Policy, known: Known, now: int)
     ):
         return Refused("dispute-repeated", "sub_id", "a live dispute of this author is on record")
     return _settle(signal, digest, signal.kind, None, policy, known, now)
+
+
+def refused_by(policy: Policy, signal: Signal, now: int) -> Refused | None:
+    """What the values of a policy alone say against a signal that came at `now`; `admit` asks the same among others."""
+    untimely = _untimely(signal, policy, now)
+    return untimely or (None if signal.report is None else _unfit(signal, signal.report, policy))
 
 
 def quarantine_code(signal: Signal, report: Report, policy: Policy) -> QuarantineCode | None:
@@ -139,6 +143,26 @@ def transition(before: Status, after: Status) -> EventType | None:
     return "indicator.disputed" if after == "disputed" else None
 
 
+def _untimely(signal: Signal, policy: Policy, now: int) -> Refused | None:
+    if signal.iat > now + policy.iat_future:
+        return Refused("iat-future", "iat", f"more than {policy.iat_future} s ahead of the hub's clock")
+    if signal.iat < now - policy.iat_past:
+        return Refused("iat-too-old", "iat", f"more than {policy.iat_past} s old")
+    return None
+
+
+def _unfit(signal: Signal, report: Report, policy: Policy) -> Refused | None:
+    if signal.toe < signal.iat - policy.toe_past:
+        return Refused("toe-invalid", "toe", "the observation is older than the policy admits")
+    if any(label.rpartition(":")[0] not in policy.label_packs for label in report.labels):
+        return Refused("label-unknown", "events.report.labels", "its pack is not in force here")
+    if report.source_restriction is not None and report.source_restriction not in policy.agreements:
+        return Refused(
+            "source-restricted", "events.report.source_restriction", "no agreement with its owner on record"
+        )
+    return None
+
+
 def _again(prior: Prior, digest: bytes) -> Decision:
     if prior.digest != digest:
         return Refused("jti-reused", "jti", "this issuer used it for another signal")
@@ -160,14 +184,8 @@ def _admit_report(
 ) -> Decision:
     if report.valid_until <= now:
         return Refused("valid-until-past", "events.report.valid_until", "not after the hub's clock")
-    if signal.toe < signal.iat - policy.toe_past:
-        return Refused("toe-invalid", "toe", "the observation is older than the policy admits")
-    if any(label.rpartition(":")[0] not in policy.label_packs for label in report.labels):
-        return Refused("label-unknown", "events.report.labels", "its pack is not in force here")
-    if report.source_restriction is not None and report.source_restriction not in policy.agreements:
-        return Refused(
-            "source-restricted", "events.report.source_restriction", "no agreement with its owner on record"
-        )
+    if (unfit := _unfit(signal, report, policy)) is not None:
+        return unfit
     if known.own_toe is not None:
         fresh = frozenset(report.evidence or ()) - known.own_evidence
         if not fresh or signal.toe <= known.own_toe:

@@ -152,6 +152,14 @@ def test_a_change_is_tried_on_the_last_days_first(office: Office) -> None:
     assert "statements would end earlier" in text
     assert "candidate" in text
     assert inputs(Reader(answer.text))["media_candidate"] == "1"
+    sent |= {"media_candidate": "180", "iat_past": "0", "toe_past": "0", "quorum": "4"}
+    office.room.hub.clock.advance(60)
+    now = office.room.hub.clock()
+    office.party.sdk().report(COMMUNITY, [md5(4)], report(now + DAY), observed_at=now - 1)
+    text = Reader(office["aud"].post("/console/policy/simulation", **sent).text).text
+    assert "1 would have been refused, 1 with toe-invalid" in text
+    assert "No recorded signal tells what these would do" in text
+    assert "Fewest votes that a decision takes." in text
     assert office.room.board.state == before
 
 

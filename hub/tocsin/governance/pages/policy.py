@@ -130,6 +130,22 @@ class Simulated(Protocol):
         """Statements that would end earlier."""
 
     @property
+    def lengthened(self) -> int:
+        """Statements that would end later."""
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Statements that would be refused, by problem code."""
+
+    @property
+    def quarantined(self) -> int:
+        """How many more would be in quarantine, or fewer."""
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Changed values about which nothing is counted."""
+
+    @property
     def over(self) -> int:
         """Those of them that would be over by now."""
 
@@ -282,5 +298,6 @@ def _form(
         version=now.version + 1,
         governed=actors.board(request) is not None,
         simulated=simulated,
+        uncounted=[] if simulated is None else [VALUES[name].label for name in simulated.uncounted],
         statuses=[] if simulated is None else sorted({*simulated.before, *simulated.after}),
     )

@@ -1,13 +1,15 @@
-"""What another policy would do to what was recorded of late: the same fold over the same statements, twice.
+"""What another policy would do to what was recorded of late: the same rules over the same statements, twice.
 
 Nothing is changed. What was refused and never recorded is not known, so a policy that would let more in shows no more
-than what came in.
+than what came in. Values that no recorded signal tells anything about, those of membership and of ballots among them,
+are named instead of counted.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -18,22 +20,36 @@ from tocsin.signals.service.context import Context
 from tocsin.signals.service.sight import folded
 from tocsin.signals.store import admission
 from tocsin.signals.store import simulation as store
+from tocsin_schemas.envelope import payload_of
 from tocsin_schemas.fold import Statement
 from tocsin_schemas.indicators import FAMILY
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY, Policy, lifetime
+from tocsin_schemas.signals import parse
 
 DAYS: Final = 30
+ADMITTING: Final = frozenset(
+    {"iat_past", "iat_future", "toe_past", "label_packs", "agreements", "min_pdq_quality"}
+)
+"""Values that decide about one signal by itself."""
+COUNTED: Final = ADMITTING | {
+    *("corroborating_groups", "corroboration_window", "disputing_groups", "signals_per_hour"),
+    *("media_candidate", "media_corroborated", "account_candidate", "account_corroborated"),
+    *("account_confirmed", "artefact", "sighting", "dispute", "outcome"),
+}
+"""Values whose change shows in the figures."""
 Progress = Callable[[float], object]
 """Told how much is done, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """Indicators by status, now and under the other policy; signals above the caps; and what lives shorter.
+    """Indicators by status, now and under the other policy; signals above the caps; what would not come in; and lives.
 
-    `moved` is how many indicators stand elsewhere, `shortened` how many live statements would end earlier, and `over`
-    how many of those would be over by now. `since` and `until` are Unix seconds.
+    `moved` is how many indicators stand elsewhere, `refused` how many live statements would be refused that are not
+    under the policy in force, by problem code, and `quarantined` how many more or fewer would be kept from everybody.
+    `shortened` and `lengthened` are how many would end earlier and later, `over` how many would be over by now.
+    `uncounted` are the changed values that no figure here tells anything about. `since` and `until` are Unix seconds.
     """
 
     since: int
@@ -43,8 +59,12 @@ class Simulated:
     moved: int
     capped_before: int
     capped_after: int
+    refused: Mapping[str, int]
+    quarantined: int
     shortened: int
+    lengthened: int
     over: int
+    uncounted: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -53,7 +73,10 @@ class Simulated:
             "until": rfc3339(self.until),
             "indicators": {"before": dict(self.before), "after": dict(self.after), "moved": self.moved},
             "refused_by_cap": {"before": self.capped_before, "after": self.capped_after},
-            "lives": {"shortened": self.shortened, "over": self.over},
+            "refused": dict(self.refused),
+            "quarantined": self.quarantined,
+            "lives": {"shortened": self.shortened, "lengthened": self.lengthened, "over": self.over},
+            "uncounted": list(self.uncounted),
         }
 
     def lines(self) -> list[str]:
@@ -64,7 +87,13 @@ class Simulated:
             *(f"  {word:<16} {self.before.get(word, 0):>9,} {self.after.get(word, 0):>9,}" for word in words),
             f"{self.moved:,} indicators would stand elsewhere.",
             f"Signals above the caps: {self.capped_before:,} now, {self.capped_after:,} then.",
+            f"{sum(self.refused.values()):,} live statements would have been refused"
+            + "".join(f", {count:,} with {code}" for code, count in self.refused.items())
+            + ".",
+            f"{self.quarantined:+,} would be in quarantine.",
             f"{self.shortened:,} statements would end earlier, {self.over:,} of them by now.",
+            f"{self.lengthened:,} would end later.",
+            *([f"Not counted here: {', '.join(self.uncounted)}."] if self.uncounted else []),
         ]
 
 
@@ -94,9 +123,11 @@ def simulate(
     with context.database.snapshot() as uow:
         since = uow.now - days * DAY
         now = context.policy(uow)
+        changed = [name for name in Policy.model_fields if getattr(now, name) != getattr(after, name)]
         first = store.first_seq(uow, since)
         statuses: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-        moved = shortened = over = 0
+        refused: Counter[str] = Counter()
+        moved = quarantined = shortened = lengthened = over = 0
         hours: list[int] = []
         if first is not None:
             orgs = context.members.orgs(uow)
@@ -110,12 +141,16 @@ def simulate(
                     statuses[0][stands] += 1
                     statuses[1][would] += 1
                     moved += stands != would
-                on_progress(0.9 * place / len(parts))
+                on_progress(0.6 * place / len(parts))
+            if not ADMITTING.isdisjoint(changed):
+                refused, quarantined = _admitted_otherwise(store.recorded(uow, first), now, after)
+            on_progress(0.9)
             hours = store.hourly(uow, first)
             for life in store.lives(uow, first):
                 ends = life.recorded_at + _life(after, life)
                 shortened += ends < life.expires_at
                 over += ends < life.expires_at and ends <= uow.now
+                lengthened += life.expires_at == life.recorded_at + _life(now, life) < ends
         on_progress(1.0)
         return Simulated(
             since=since,
@@ -125,9 +160,31 @@ def simulate(
             moved=moved,
             capped_before=_above(hours, now),
             capped_after=_above(hours, after),
+            refused=dict(refused.most_common()),
+            quarantined=quarantined,
             shortened=shortened,
+            lengthened=lengthened,
             over=over,
+            uncounted=tuple(name for name in changed if name not in COUNTED | {"version"}),
         )
+
+
+def _admitted_otherwise(
+    parts: Iterable[list[store.Recorded]], now: Policy, after: Policy
+) -> tuple[Counter[str], int]:
+    """How many would be refused that are not now, by problem code, and how many more would be in quarantine."""
+    refused: Counter[str] = Counter()
+    quarantined = 0
+    for statement in chain.from_iterable(parts):
+        signal = parse(payload_of(statement.jws))
+        at = statement.recorded_at
+        error = rules.refused_by(after, signal, at)
+        if error is not None and rules.refused_by(now, signal, at) is None:
+            refused[error.code] += 1
+        elif signal.report is not None:
+            was, would = (rules.quarantine_code(signal, signal.report, policy) for policy in (now, after))
+            quarantined += (would is not None) - (was is not None)
+    return refused, quarantined
 
 
 def _above(hours: list[int], policy: Policy) -> int:

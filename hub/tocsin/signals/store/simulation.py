@@ -14,6 +14,13 @@ _indicator = table(IndicatorRow)
 PART = 5000
 
 
+class Recorded(NamedTuple):
+    """A live statement: when it was recorded, and its signed token."""
+
+    recorded_at: int
+    jws: bytes
+
+
 class Life(NamedTuple):
     """A live statement: its kind and status when it came, the type of an indicator it is about, and its life."""
 
@@ -56,6 +63,24 @@ def hourly(uow: UnitOfWork, first: int) -> list[int]:
     hour = c.recorded_at // 3600
     chosen = select(func.count()).where(c.seq >= first, c.author_id.is_not(None)).group_by(c.author_id, hour)
     return [int(count) for count in uow.conn.execute(chosen).scalars()]
+
+
+def recorded(uow: UnitOfWork, first: int) -> Iterator[list[Recorded]]:
+    """The live statements from a log index on, in parts."""
+    c, after = _statement.c, first - 1
+    while True:
+        chosen = (
+            select(c.seq, c.recorded_at, c.jws)
+            .where(c.seq > after, c.gone.is_(None))
+            .order_by(c.seq)
+            .limit(PART)
+        )
+        part = uow.conn.execute(chosen).all()
+        if part:
+            yield [Recorded(row.recorded_at, bytes(row.jws)) for row in part]
+        if len(part) < PART:
+            return
+        after = part[-1].seq
 
 
 def lives(uow: UnitOfWork, first: int) -> Iterator[Life]:
