@@ -28,7 +28,9 @@ def test_a_key_is_changed_and_the_old_one_is_gone(run: Run) -> None:
     assert kid("events") != before
     folder = load_settings().data_dir / keys.DIRECTORY
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.jwk" for name in keys.KEYS)
-    assert "start every process of the hub again" in run("hub-key", "rotate", "token").stdout
+    assert "start every process of the hub again before that" in run("hub-key", "rotate", "token").stdout
+    assert "start every process of the hub again at once" in run("hub-key", "rotate", "delivery").stdout
+    assert "wait ten minutes" in run("hub-key", "rotate", "ssf_es").stdout
 
 
 def test_a_key_from_the_settings_is_changed_there(

@@ -59,7 +59,9 @@ def opened(console: Console, hub: str | None, offline: str | None = None) -> Ite
         once = stack.enter_context(Transport(address, ca_file=ca, retries=0, timeout=BRIEF))
         if store.policy() is None:
             raise NotReady(
-                "Nothing says yet whose copy to believe", "Pin a policy: `tocsin log trust --policy FILE`."
+                "Nothing says yet whose copy to believe",
+                f"Compare the log's key in the copy's log/policy with one you trust, then pin it: "
+                f"`tocsin log trust --policy FOLDER/log/policy --hub {address}`.",
             )
         yield LogCopy(stack.enter_context(open_source(offline, ca)), store, address, HttpLog(once))
 

@@ -28,10 +28,9 @@ BACKLOG: Final = 2048
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
-        "tocsin-hub community add child-safety",
-        "tocsin-hub member add --issuer https://pixel.example --class platform \\",
-        "    --key pixel.pub.jwk --community child-safety:rw",
         "tocsin-hub serve",
+        "tocsin-hub board bootstrap seats.json",
+        "TOCSIN_SANDBOX=true tocsin-hub community add child-safety",
     ),
 )
 @click.version_option(package_name="tocsin", prog_name="tocsin-hub")

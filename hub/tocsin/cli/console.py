@@ -16,13 +16,15 @@ from tocsin_schemas.problems import REGISTRY
 
 _JSON: Final = "tocsin.json"
 # The registry advises those who call over HTTP; an operator has other means.
-_LISTS: Final = "`tocsin-hub member list` and `tocsin-hub community list` show what there is"
+_LISTS: Final = {
+    "board": "`tocsin-hub console list` shows the people, `tocsin-hub board show` the board that there is",
+    "console": "`tocsin-hub console list` shows who there is",
+}
+"""What shows what there is, for the commands of a group; for the others it is members and communities."""
 _ADVICE: Final = {
     "claim-invalid": "`--help` shows what is expected",
-    "not-found": _LISTS,
     "decision-required": "the board decides that, in the console; a hub for trials is a sandbox (TOCSIN_SANDBOX=true)",
     "board-absent": "`tocsin-hub board bootstrap` begins to found one; a sandbox (TOCSIN_SANDBOX) never has one",
-    "conflict": _LISTS,
 }
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -90,6 +92,9 @@ class Commands(click.Group):
         except Refused as error:
             problem = REGISTRY[error.code]
             advice = _ADVICE.get(error.code, problem.help)
+            if error.code in {"conflict", "not-found"}:
+                members = "`tocsin-hub member list` and `tocsin-hub community list` show what there is"
+                advice = _LISTS.get(ctx.invoked_subcommand or "", members)
             raise Failed(error.reason or problem.title, advice, error.code, error.field) from None
         except Misconfigured as error:
             raise Failed(error.what, error.advice) from None

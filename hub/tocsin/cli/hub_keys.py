@@ -19,6 +19,13 @@ NAMES: Final[tuple[HubKeyName, ...]] = get_args(HubKeyName)
 OVERLAP_DAYS: Final = 7
 
 
+_AGAIN: Final = {
+    "delivery": "start every process of the hub again at once: with the old key alone none sends what another sealed",
+    "ssf_es": "wait ten minutes, in which receivers fetch the new key; then start every process of the hub again",
+    "ssf_rs": "wait ten minutes, in which receivers fetch the new key; then start every process of the hub again",
+}
+
+
 @click.group("hub-key")
 def hub_key() -> None:
     """Look at the hub's own keys, and change them."""
@@ -95,5 +102,5 @@ def rotated(name: HubKeyName, overlap: int, new: TextIO | None) -> None:
     emit(
         {"name": name, "kid": done.kid, "before": done.before, "retires_at": until, "record": done.record},
         f"The {name} key is now {done.kid}; {done.before} holds until {until}",
-        f"Next: {next_step}start every process of the hub again before that",
+        f"Next: {next_step}{_AGAIN.get(name, 'start every process of the hub again before that')}",
     )

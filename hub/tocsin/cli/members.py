@@ -52,7 +52,10 @@ class Grant(click.ParamType[tuple[str, tuple[bool, bool]]]):
 
 @click.group()
 def member() -> None:
-    """Admit members, list them, suspend and reinstate them."""
+    """Admit members, list them, suspend and reinstate them.
+
+    What changes a member works in a sandbox (TOCSIN_SANDBOX=true); on a hub with a board the board decides it.
+    """
 
 
 @member.command(
@@ -175,7 +178,10 @@ def member_cap(issuer: str, signals_per_hour: str) -> None:
 
 @click.group()
 def key() -> None:
-    """Register members' keys, and revoke them."""
+    """Register members' keys, and revoke them.
+
+    In a sandbox. On a hub with a board members do both themselves (`tocsin keys`), and the board revokes by ballot.
+    """
 
 
 @key.command(
@@ -246,7 +252,10 @@ def client_revoke(client_id: str) -> None:
 
 @click.group()
 def community() -> None:
-    """Open communities, and say who takes part."""
+    """Open communities, and say who takes part.
+
+    What changes one works in a sandbox (TOCSIN_SANDBOX=true); on a hub with a board the board decides it.
+    """
 
 
 @community.command("add")
