@@ -13,7 +13,7 @@ Signatures are the business of `tocsin_schemas.ballots`; here every vote is take
   in it: no declared conflict brings that about. The next roster itself always votes by the rule of rosters.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from tocsin_schemas.board import Absence, BoardState, Opening
@@ -21,7 +21,7 @@ from tocsin_schemas.decisions import Admit, Appeal, Ballot, Decision, Params, Re
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Roster, Seat
 from tocsin_schemas.tally import RULES, VOICES_LEAST, Result, Tally, tally, voices
-from tocsin_schemas.vocabulary import Choice, DecisionType
+from tocsin_schemas.vocabulary import Choice, DecisionType, RecusalReason
 
 _WORST: Final[tuple[Result, ...]] = ("fails", "inquorate", "panel", "passes")
 
@@ -59,18 +59,28 @@ def recusals_at_opening(
     """
     newest = state.size - 1 if record is None else record
     group, sponsors = _parties(state, kind, subject, params, at)
-    sponsoring = {state.members[issuer].control_group for issuer in sponsors if issuer in state.members}
     found: list[Recusal] = []
     for seat in (*state.roster.seats, *state.roster.panel):
-        if seat.issuer is None:
-            continue
-        if seat.issuer == subject or (group is not None and seat.control_group == group):
-            found.append(Recusal(seat=seat.seat, reason="control_group"))
-        elif seat.issuer in sponsors or seat.control_group in sponsoring:
-            found.append(Recusal(seat=seat.seat, reason="sponsor"))
+        reason = relation(state, seat, subject, group, sponsors)
+        if reason is not None:
+            found.append(Recusal(seat=seat.seat, reason=reason))
         elif any(absence.vacant and absence.after(newest) for absence in _absences(state, seat)):
             found.append(Recusal(seat=seat.seat, reason="suspended"))
     return tuple(found)
+
+
+def relation(
+    state: BoardState, seat: Seat, subject: str, group: str | None, sponsors: Collection[str]
+) -> RecusalReason | None:
+    """Why a seat has no say on a subject of control group `group`, by the chain's own facts: its organisation is of
+    that group, or of one of the sponsors'.
+    """
+    if seat.issuer is None:
+        return None
+    if seat.issuer == subject or (group is not None and seat.control_group == group):
+        return "control_group"
+    sponsoring = {state.members[issuer].control_group for issuer in sponsors if issuer in state.members}
+    return "sponsor" if seat.issuer in sponsors or seat.control_group in sponsoring else None
 
 
 def standing_ballots(state: BoardState, decision: Decision, ballots: Iterable[Ballot]) -> tuple[Ballot, ...]:

@@ -121,7 +121,7 @@ def test_the_secret_opens_an_application_and_nothing_else_does(board: Board, key
     assert applications.submit(chamber, made.id, made.secret).state == "submitted"
     refuses(board, "conflict", applications.submit, chamber, made.id, made.secret)
     refuses(board, "conflict", applications.answer, chamber, made.id, made.secret, {"service": ["video"]})
-    shown = applications.application(chamber, made.id)
+    shown = applications.application(chamber, made.id, VETTERS[0])
     assert [answer.code for answer in shown.answers["service"]] == ["video"]
     assert applications.withdraw(chamber, made.id, made.secret).state == "lapsed"
     refuses(board, "conflict", applications.withdraw, chamber, made.id, made.secret)
@@ -175,7 +175,7 @@ def test_who_checks(board: Board, key: SigningKey) -> None:
     refuses(board, "checker-repeated", check, chamber, made.id, VETTERS[0], "identity", "pass", DOCUMENT)
 
     # No report, and no motion, before every item is done.
-    refuses(board, "vetting-incomplete", vetting.report, chamber, made.id)
+    refuses(board, "vetting-incomplete", vetting.report, chamber, made.id, VETTERS[0])
     propose = motions.propose_admission
     refuses(board, "vetting-incomplete", propose, chamber, board.seated("s1"), made.id)
     for item in ITEMS[1:]:
@@ -264,19 +264,19 @@ def test_with_another_answer_what_was_found_on_the_old_one_is_gone(board: Board,
     made = applications.apply(chamber, form(board.hub, "changed", key), submit=True)
     board.vet(made.id)
     board.sponsor(made.id)
-    before = vetting.report(chamber, made.id)
+    before = vetting.report(chamber, made.id, VETTERS[0])
     motion = motions.propose_admission(chamber, board.seated("s1"), made.id)
     vetting.request_info(chamber, made.id, VETTERS[0], ["appeals", "human_review"])
     same = {"human_review": given("https://changed.example")["human_review"]}
     said = {"appeals": ["https://elsewhere.example"], **same}
     applications.answer(chamber, made.id, made.secret, said)
-    view = applications.application(chamber, made.id)
+    view = applications.application(chamber, made.id, VETTERS[0])
     assert view.missing == ("appeal_works", "rights_screen")
     refuses(board, "vetting-incomplete", motions.endorse, chamber, board.seated("s2"), motion)
     for item in view.missing:
         for checker in VETTERS:
             vetting.check(chamber, made.id, checker, item, "pass", DOCUMENT)
-    after = vetting.report(chamber, made.id)
+    after = vetting.report(chamber, made.id, VETTERS[0])
     assert after.document["answers"] != before.document["answers"]
     assert after.digest != before.digest
     # The motion names the report of before: it is moved again, on this one.
@@ -290,8 +290,10 @@ def test_drafts_keep_nobody_from_applying(
     board: Board, key: SigningKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chamber = board.chamber
-    monkeypatch.setattr(rules, "MAX_WAITING", 2 + len(applications.applications(chamber, "submitted")))
-    monkeypatch.setattr(rules, "MAX_DRAFTS", 3 + len(applications.applications(chamber, "draft")))
+    monkeypatch.setattr(
+        rules, "MAX_WAITING", 2 + len(applications.applications(chamber, VETTERS[0], "submitted"))
+    )
+    monkeypatch.setattr(rules, "MAX_DRAFTS", 3 + len(applications.applications(chamber, VETTERS[0], "draft")))
     drafts = []
     for number in range(3):
         wanted = form(board.hub, f"idle-{number}", SigningKey.generate())

@@ -171,7 +171,7 @@ class Board:
 
     def sponsor(self, application: str) -> None:
         """The first two members that may sponsor it do."""
-        view = applications.application(self.chamber, application)
+        view = applications.application(self.chamber, application, VETTERS[0])
         able = self.state.may_sponsor(view.control_group)
         groups: set[str] = set()
         for member in able:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.accounts.asking import assert_page, assert_refused_page, refuses
 from tests.governance.pages.sitting import ASKED, Room, forms, landed
-from tests.support.board import DOCUMENT
+from tests.support.board import DOCUMENT, VETTERS
 from tests.support.pages import Reader
 from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.vetting import ITEMS
@@ -251,7 +251,7 @@ def test_an_administrator_of_a_member_sponsors(room: Room) -> None:
         assert_refused_page(
             room.people["s1"].post("/console/sponsorship", application=number), "role-missing"
         )
-    (given,) = applications.application(board.chamber, number).sponsors
+    (given,) = applications.application(board.chamber, number, VETTERS[0]).sponsors
     assert (given.issuer, given.handle, given.fit) == ("https://one.example", "adam", True)
     room.purpose("s1")
     assert "https://one.example adam yes" in room.people["s1"].read(f"/console/applications/{number}").text

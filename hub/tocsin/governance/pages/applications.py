@@ -1,6 +1,7 @@
 """Applications: the list with its clocks, and the workbench where each item is checked by two people.
 
-Reading an application is sensitive: it asks for a purpose and is logged (`tocsin.accounts`).
+Reading an application is sensitive: it asks for a purpose and is logged (`tocsin.accounts`). To who is recused it is
+closed, and a seat that has not said yet whether it is goes to the motion, which asks (`service.recusal`).
 """
 
 from collections.abc import Callable
@@ -37,7 +38,8 @@ Vetter = Annotated[Approver, Depends(approver("application.vet"))]
 def listed(request: Request, who: Annotated[Person, Depends(person("application.read"))]) -> Response:
     """Every application that was handed in, by where it stands."""
     at = actors.chamber(request)
-    groups = [(title, applications.applications(at, *states)) for title, states in GROUPS]
+    by = actors.caller(who)
+    groups = [(title, applications.applications(at, by, *states)) for title, states in GROUPS]
     return page(
         request,
         who,
@@ -46,6 +48,7 @@ def listed(request: Request, who: Annotated[Person, Depends(person("application.
         WAITING=WAITING,
         APPLICATIONS=words.APPLICATIONS,
         CLASSES=words.CLASSES,
+        short=words.short,
     )
 
 
@@ -54,6 +57,9 @@ def workbench(
     request: Request, application_id: str, who: Annotated[Person, Depends(person("application.read"))]
 ) -> Response:
     """One application with everything its checkers have found."""
+    barred = applications.bar(actors.chamber(request), application_id, actors.caller(who))
+    if barred is not None and barred.motion is not None:
+        return to(f"/console/motions/{barred.motion}")
     return _shown(request, who, application_id)
 
 
@@ -61,7 +67,7 @@ def workbench(
 def begin(request: Request, application_id: str, by: Vetter) -> Response:
     """Begin with the checks."""
     at = actors.chamber(request)
-    who = by.approve(_said(request, application_id, "Begin with the checks", "The checks of {} begin."))
+    who = by.approve(_said(request, by, application_id, "Begin with the checks", "The checks of {} begin."))
     return _act(request, who, application_id, lambda: vetting.begin(at, application_id, actors.caller(who)))
 
 
@@ -70,7 +76,7 @@ def discard(request: Request, application_id: str, by: Vetter) -> Response:
     """Put aside what is no application."""
     at = actors.chamber(request)
     said = "What {} handed in is no application: it is put aside, and may be made anew."
-    who = by.approve(_said(request, application_id, "Put an application aside", said))
+    who = by.approve(_said(request, by, application_id, "Put an application aside", said))
     return _act(request, who, application_id, lambda: vetting.discard(at, application_id, actors.caller(who)))
 
 
@@ -89,7 +95,7 @@ def check(request: Request, application_id: str, by: Vetter) -> Response:
     said = f"I find “{words.ITEMS[item].title}” of {{}} {found}."
     facts = (("What it asks", words.ITEMS[item].meaning), ("Evidence (SHA-256)", evidence))
     who = by.approve(
-        _said(request, application_id, "Record a finding", said, *facts), "item", "result", "evidence"
+        _said(request, by, application_id, "Record a finding", said, *facts), "item", "result", "evidence"
     )
     return _act(
         request,
@@ -132,9 +138,19 @@ def propose(
     return to(f"/console/motions/{motions.propose_admission(at, actors.seated(who), application_id)}")
 
 
-def _said(request: Request, application_id: str, title: str, said: str, *facts: tuple[str, str]) -> Approval:
-    """What is done with an application, as what is approved: no more of it than anybody with its number may know."""
-    found = applications.status(actors.chamber(request), application_id)
+def _said(
+    request: Request, by: Approver, application_id: str, title: str, said: str, *facts: tuple[str, str]
+) -> Approval:
+    """What is done with an application, as what is approved: no more of it than anybody with its number may know.
+
+    Raises:
+        Refused: `not-found`; as `recusal.check`, so that nobody approves what they may not do.
+    """
+    at = actors.chamber(request)
+    found = applications.status(at, application_id)
+    barred = applications.bar(at, application_id, actors.caller(by.person))
+    if barred is not None:
+        raise barred.refusal
     number = ("Application", found.id)
     return Approval(title, said.format(found.issuer), (number, *facts), _path(application_id))
 
@@ -161,7 +177,9 @@ def _act(
 def _again(
     request: Request, who: Person, application_id: str, error: Refused, item: VettingItem | None
 ) -> Response:
-    if error.code == "not-found":
+    if error.code == "not-found" or applications.bar(
+        actors.chamber(request), application_id, actors.caller(who)
+    ):
         raise error
     try:
         person("application.read")(request)
@@ -178,7 +196,7 @@ def _shown(
     wrong: Refused | None = None,
     item: VettingItem | None = None,
 ) -> Response:
-    view = applications.application(actors.chamber(request), application_id)
+    view = applications.application(actors.chamber(request), application_id, actors.caller(who))
     parts = {} if item is None else {"evidence": words.ITEMS[item].title, "checker": words.ITEMS[item].title}
     advice = None if wrong is None else words.advice(wrong, parts)
     vets = allowed(request, who, "application.vet")
@@ -192,6 +210,7 @@ def _shown(
         opened=item or _next(view, who),
         checking=vets and view.state in {"vetting", "info_requested"},
         said=words.said,
+        short=words.short,
         QUESTIONS=QUESTIONS,
         ITEMS=words.ITEMS,
         WAITING=WAITING,

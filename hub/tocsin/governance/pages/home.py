@@ -6,7 +6,7 @@ from typing import Annotated, Final, NamedTuple
 from fastapi import APIRouter, Depends, Request, Response
 
 from tocsin.governance.pages import actors, words
-from tocsin.governance.rules.motions import OPEN_STATES
+from tocsin.governance.pages.docket import about, waiting
 from tocsin.governance.service import applications, history, incoming, member_acts, motions
 from tocsin.governance.service.views import ApplicationView, DocketLine
 from tocsin.web.console import HOME, allowed, page, person
@@ -25,12 +25,16 @@ TERM_NOTICE: Final = 60 * DAY
 
 
 class Task(NamedTuple):
-    """Something that waits for a person: in words, where it is done, and until when (Unix seconds)."""
+    """Something that waits for a person: in words, where it is done, and until when (Unix seconds).
+
+    `number` tells it from others of the same words.
+    """
 
     words: str
     path: str
     at: int | None
     detail: str = ""
+    number: str = ""
 
 
 class Clock(NamedTuple):
@@ -70,45 +74,49 @@ def _tasks(request: Request, who: Person, state: BoardState) -> Iterator[Task]:
     if may("seat.accept"):
         for call in incoming.calls(actors.chamber(request), who.handle):
             said = f"You are asked to take seat {call.seat}: vote"
-            yield Task(said, f"/console/seats/{call.motion}", call.closes_at)
+            yield Task(
+                said, f"/console/seats/{call.motion}", call.closes_at, "", _number("motion", call.motion)
+            )
     seat = actors.seat(who)
     if seat is not None and may("docket.read"):
         for line in motions.docket(actors.chamber(request), seat):
             yield from _motion(line)
         yield from _terms(state, who.handle, actors.now(request))
     if may("application.vet"):
-        waiting = applications.applications(actors.chamber(request), "submitted", "vetting")
-        for view in waiting:
-            yield from _application(view, who, proposes=seat is not None and may("motion.propose"))
+        proposes = seat is not None and may("motion.propose")
+        by = actors.caller(who)
+        for found in applications.applications(actors.chamber(request), by, "submitted", "vetting"):
+            if found.file is not None:
+                yield from _application(found.file, who, proposes=proposes)
 
 
 def _motion(line: DocketLine) -> Iterator[Task]:
-    if line.state not in OPEN_STATES or line.voted or line.declared:
-        return
     asked = {"vote": "Vote", "endorse": "Endorse, if you agree", "declare": "Say whether you have a conflict"}
-    for act, said in asked.items():
-        if act in line.may:
-            title = words.DECISIONS[line.type].title
-            detail = f"{line.meter.cast} of {line.meter.quorum} votes are in" if act == "vote" else ""
-            yield Task(f"{said}: {title}", f"/console/motions/{line.id}", line.until, detail)
-            return
+    for act in waiting(line)[:1]:
+        detail = f"{line.meter.cast} of {line.meter.quorum} votes are in" if act == "vote" else ""
+        path, number = f"/console/motions/{line.id}", _number("motion", line.id)
+        yield Task(f"{asked[act]}: {about(line)}", path, line.until, detail, number)
+
+
+def _number(kind: str, number: str) -> str:
+    return f"{kind} {words.short(number)}"
 
 
 def _application(view: ApplicationView, who: Person, *, proposes: bool) -> Iterator[Task]:
-    path = f"/console/applications/{view.id}"
+    path, number = f"/console/applications/{view.id}", _number("application", view.id)
     if view.state == "submitted":
-        yield Task("Begin to check an application", path, view.lapses_at)
+        yield Task("Begin to check an application", path, view.lapses_at, "", number)
         return
     if not view.missing and not view.open_motion:
         if proposes:
-            yield Task("Propose an admission", path, view.lapses_at, "Its vetting is complete")
+            yield Task("Propose an admission", path, view.lapses_at, "Its vetting is complete", number)
         return
     mine = sum(
         not item.complete and all(check.checker != who.handle for check in item.checks) for item in view.items
     )
     if mine:
         what = "1 item" if mine == 1 else f"{mine} items"
-        yield Task(f"Check {what} of an application", path, view.lapses_at)
+        yield Task(f"Check {what} of an application", path, view.lapses_at, "", number)
 
 
 def _terms(state: BoardState, handle: str, now: int) -> Iterator[Task]:

@@ -18,7 +18,7 @@ from tocsin.governance.pages.details import approval, details
 from tocsin.governance.pages.policy import told
 from tocsin.governance.rules.motions import OPEN_STATES
 from tocsin.governance.rules.people import Seated
-from tocsin.governance.service import ballots, motions
+from tocsin.governance.service import applications, ballots, motions
 from tocsin.governance.service.views import BallotPaper, MotionView
 from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Form, Sent, allowed, page, person, to
@@ -147,7 +147,7 @@ def _said(request: Request, who: Person, motion_id: str, title: str) -> Approval
     """A motion as what is approved, by a seat to which it is open."""
     seat = actors.seat(who)
     view = motions.motion(actors.chamber(request), motion_id, seat)
-    if _closed(view, seat):
+    if view.closed:
         raise Refused("conflict", "conflict", "say first whether you have a conflict of interest")
     return approval(title, _path(motion_id), view, told(view.changes))
 
@@ -189,8 +189,9 @@ def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None 
         wrong=advice,
         motion=view,
         until=_until(view),
-        closed_to_me=_closed(view, seat),
+        file=_file(request, who, view),
         shut=recused and view.state in OPEN_STATES and bool(view.declared),
+        short=words.short,
         me=None if seat is None else seat.seat,
         details=details(view.params),
         changes=told(view.changes),
@@ -212,15 +213,16 @@ def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None 
     )
 
 
+def _file(request: Request, who: Person, view: MotionView) -> str | None:
+    """The application that a motion would admit, where its file is open to the person."""
+    if view.application is None or not allowed(request, who, "application.read"):
+        return None
+    barred = applications.bar(actors.chamber(request), view.application, actors.caller(who))
+    return None if barred else view.application
+
+
 def _recused(view: MotionView, seat: Seated | None) -> bool:
     return seat is not None and any(name == seat.seat for name, _ in view.recusals)
-
-
-def _closed(view: MotionView, seat: Seated | None) -> bool:
-    """Whether the seat has first to say if it has a conflict."""
-    if seat is None or _recused(view, seat) or view.proposer == seat.seat or view.threshold in AT_ONCE:
-        return False
-    return view.declared is None and "declare" in view.may
 
 
 def _papers(request: Request, who: Person, view: MotionView, seat: Seated | None) -> tuple[BallotPaper, ...]:

@@ -282,6 +282,11 @@ def said(code: str) -> str:
     return _SAID.get(code, code.replace("_", " "))
 
 
+def short(number: str) -> str:
+    """How people tell a motion or an application from others like it: the last six digits of its number."""
+    return number[-6:]
+
+
 def demand_words(words: Mapping[str, object], codes: Iterable[str]) -> None:
     """See that every code of a list has its words, and no other; done at import.
 

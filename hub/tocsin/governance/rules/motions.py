@@ -92,11 +92,8 @@ def outside_recusals(
     declared: Mapping[str, bool],
     since: int,
 ) -> list[Recusal]:
-    """The seats recused for a reason that is not in the chain: a complaint, a tie, their own word.
-
-    A tie counts that lasts, or has ended after `since` (Unix seconds).
-    """
-    tied = {tie.handle for tie in ties if tie.ended_at is None or tie.ended_at > since}
+    """The seats recused for a reason that is not in the chain: a complaint, a tie (`tied`), their own word."""
+    bound = tied(ties, since)
     found: list[Recusal] = []
     for seat in seats:
         reason: RecusalReason | None = None
@@ -105,13 +102,18 @@ def outside_recusals(
             or (complainant_group is not None and seat.control_group == complainant_group)
         ):
             reason = "complainant"
-        elif seat.handle in tied:
+        elif seat.handle in bound:
             reason = "tie"
         elif declared.get(seat.seat):
             reason = "declared"
         if reason is not None:
             found.append(Recusal(seat=seat.seat, reason=reason))
     return found
+
+
+def tied(ties: Iterable[Tie], since: int) -> frozenset[str]:
+    """The people whose tie counts: it lasts, or has ended after `since` (Unix seconds)."""
+    return frozenset(tie.handle for tie in ties if tie.ended_at is None or tie.ended_at > since)
 
 
 def endorsers_needed(seats: Iterable[Seat], decision: Decision, proposer: str | None) -> int:

@@ -16,10 +16,11 @@ from tocsin.governance.rules import applications as rules
 from tocsin.governance.rules import sponsors, tokens, vetting
 from tocsin.governance.rules.applications import ApplicationForm
 from tocsin.governance.rules.people import Caller
-from tocsin.governance.service import dossier
+from tocsin.governance.service import dossier, recusal
 from tocsin.governance.service.context import Chamber, new_id
 from tocsin.governance.service.proceedings import dossier_open
-from tocsin.governance.service.views import ApplicationStatus, ApplicationView, Applied
+from tocsin.governance.service.recusal import Bar
+from tocsin.governance.service.views import ApplicationLine, ApplicationStatus, ApplicationView, Applied
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
 from tocsin.members.rules import control_group_id
@@ -146,21 +147,46 @@ def status(chamber: Chamber, application_id: str) -> ApplicationStatus:
         return _status(uow, application_id)
 
 
-def applications(chamber: Chamber, *states: ApplicationState) -> list[ApplicationView]:
-    """The applications in these states, or all of them; the one that lapses first comes first."""
+def applications(chamber: Chamber, caller: Caller, *states: ApplicationState) -> list[ApplicationLine]:
+    """The applications in these states, or all of them, as far as they are open to who asks; the one that lapses first
+    comes first.
+    """
     with chamber.database.snapshot() as uow:
         state = chamber.chain.state(uow)
-        return [dossier.view(uow, state, row) for row in store.listed(uow, states)]
+        lines = []
+        for row in store.listed(uow, states):
+            barred = recusal.bar(uow, state, row, caller.handle)
+            lines.append(
+                ApplicationLine(
+                    _status(uow, row.id),
+                    None if barred else dossier.view(uow, state, row),
+                    None if barred is None else barred.motion,
+                )
+            )
+        return lines
 
 
-def application(chamber: Chamber, application_id: str) -> ApplicationView:
+def application(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationView:
     """One application with everything that vetting has found.
+
+    Raises:
+        Refused: `not-found`; as `recusal.check`.
+    """
+    with chamber.database.snapshot() as uow:
+        state, row = chamber.chain.state(uow), dossier.get(uow, application_id)
+        recusal.check(uow, state, row, caller.handle)
+        return dossier.view(uow, state, row)
+
+
+def bar(chamber: Chamber, application_id: str, caller: Caller) -> Bar | None:
+    """Why an application is closed to somebody, if it is.
 
     Raises:
         Refused: `not-found`.
     """
     with chamber.database.snapshot() as uow:
-        return dossier.view(uow, chamber.chain.state(uow), dossier.get(uow, application_id))
+        row = dossier.get(uow, application_id)
+        return recusal.bar(uow, chamber.chain.state(uow), row, caller.handle)
 
 
 def sponsor(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationView:

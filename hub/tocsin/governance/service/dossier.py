@@ -46,14 +46,19 @@ def check_may_apply(uow: UnitOfWork, state: BoardState, issuer: str) -> None:
         raise Refused("conflict", "issuer", "too early after the board's last decision to apply again")
 
 
+def sponsors_of(uow: UnitOfWork, state: BoardState, row: Application) -> tuple[str, ...]:
+    """The members that a motion to admit would name as sponsors now: as many as are needed, or fewer."""
+    group = row.control_group_id
+    offered = [given.issuer for given in store.sponsors(uow, row.id)]
+    return tuple(sponsors.chosen(state, offered, group)[: sponsors.needed(state, group)])
+
+
 def lacking(uow: UnitOfWork, state: BoardState, row: Application) -> tuple[str, ...]:
     """What a motion to admit still needs: vetting items by name, and `sponsors`."""
-    found = sponsors.chosen(
-        state, [given.issuer for given in store.sponsors(uow, row.id)], row.control_group_id
-    )
+    found, needed = sponsors_of(uow, state, row), sponsors.needed(state, row.control_group_id)
     return (
         *vetting.missing(store.checks(uow, row.id)),
-        *(("sponsors",) if len(found) < sponsors.needed(state, row.control_group_id) else ()),
+        *(("sponsors",) if len(found) < needed else ()),
     )
 
 

@@ -13,7 +13,7 @@ from tocsin.errors import Refused
 from tocsin.governance.rules import motions as rules
 from tocsin.governance.rules import sponsors, vetting
 from tocsin.governance.rules.people import Seated, board_seat_of, seat_of
-from tocsin.governance.service import course, dossier, showing
+from tocsin.governance.service import course, dossier, recusal, showing
 from tocsin.governance.service.context import Chamber
 from tocsin.governance.service.proceedings import proceedings
 from tocsin.governance.service.views import DocketLine, MotionView
@@ -82,7 +82,7 @@ def propose_admission(chamber: Chamber, seated: Seated, application_id: str) -> 
 
     Raises:
         Refused: `not-found`; `conflict` while it is before the board, or in another state; `vetting-incomplete`;
-            `sponsors-missing`; as `propose`.
+            `sponsors-missing`; as `recusal.check` and `propose`.
     """
     with proceedings(chamber, application_id) as uow:
         return _propose_admission(chamber, uow, seated, application_id)
@@ -322,20 +322,19 @@ def _propose_admission(chamber: Chamber, uow: UnitOfWork, seated: Seated, applic
     state = chamber.chain.lock(uow)
     board_seat_of(state, seated)
     application = dossier.get(uow, application_id, lock=True)
+    recusal.check(uow, state, application, seated.handle)
     if application.state not in {"vetting", "discussion"}:
         raise Refused("conflict", "state", "an application is moved when it has been vetted")
     if _before_the_board(uow, application.issuer):
         raise Refused("conflict", "subject", "its admission is before the board")
     report = dossier.report_of(uow, application)
-    group = application.control_group_id
-    offered = [given.issuer for given in applications.sponsors(uow, application.id)]
-    named = sponsors.chosen(state, offered, group)
+    group, named = application.control_group_id, dossier.sponsors_of(uow, state, application)
     if len(named) < sponsors.needed(state, group):
         raise Refused("sponsors-missing", "sponsors", "two unrelated members have to stand up for it")
     params = Admit(
         member_class=application.member_class,
         control_group=group,
-        sponsors=list(named[: sponsors.needed(state, group)]),
+        sponsors=list(named),
         vetting=vetting.report_digest(report).hex(),
         keys=[key.kid for key in applications.keys(uow, application.id)],
         communities=[

@@ -1,6 +1,6 @@
 """What a motion looks like to whoever asks: its words, its discussion, its count, and what the asker may do now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ from tocsin_schemas.explained import in_words
 from tocsin_schemas.governance import DecisionBody, Genesis, parse_record
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.roster import Seat
-from tocsin_schemas.tally import Result
+from tocsin_schemas.tally import AT_ONCE, Result
 from tocsin_schemas.vocabulary import RecusalReason
 
 
@@ -59,6 +59,7 @@ def view(uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None)
     seen = _seen(uow, state, row)
     decision, opened = seen.decision, row.decision is not None
     declared = store.declared(uow, row.id)
+    barred = recusals(state, row, decision, seen.ballots, declared, seen.recused)
     return MotionView(
         id=row.id,
         type=decision.type,
@@ -88,7 +89,7 @@ def view(uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None)
             )
             for said in store.remarks(uow, row.id)
         ),
-        recusals=recusals(state, row, decision, seen.ballots, declared, seen.recused),
+        recusals=barred,
         ballots=tuple(
             BallotView(
                 ballot.seat, ballot.choice, "webauthn" if ballot.jws is None else "ed25519", ballot.cast_at
@@ -102,23 +103,25 @@ def view(uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None)
         application=row.application_id,
         of=decision.params.of if isinstance(decision.params, Appeal) else None,
         declared=None if seated is None else declared.get(seated.seat),
+        closed=asked_first(uow, seen.state, row, seated, dict(barred)),
         may=may(uow, row, seen, seated),
     )
 
 
 def line(uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None) -> DocketLine:
     """A motion in the docket."""
-    seen = _seen(uow, state, row)
+    seen, declared = _seen(uow, state, row), store.declared(uow, row.id)
+    barred = dict(recusals(state, row, seen.decision, seen.ballots, declared, seen.recused))
     return DocketLine(
         id=row.id,
         type=seen.decision.type,
-        text=sentence(seen.decision),
+        subject=None if asked_first(uow, seen.state, row, seated, barred) else seen.decision.subject,
         state=row.state,
         until=row.until if row.closed_at is None else row.closed_at,
         meter=meter(seen),
         result=seen.result,
         record=seen.record,
-        declared=None if seated is None else store.declared(uow, row.id).get(seated.seat),
+        recused=seated is not None and seated.seat in barred,
         voted=(seat := _seat(seen, seated)) is not None and has_voted(seat, seen.ballots),
         may=may(uow, row, seen, seated),
     )
@@ -240,6 +243,24 @@ def may(uow: UnitOfWork, row: Motion, seen: Seen, seated: Seated | None) -> froz
     if row.state == "ballot" and not voted and seat.seat not in barred and asked_now:
         found.add("vote")
     return frozenset(found)
+
+
+def asked_first(
+    uow: UnitOfWork, state: BoardState, row: Motion, seated: Seated | None, barred: Container[str]
+) -> bool:
+    """Whether a seat has to say if it has a conflict, before more of a motion opens to it than whom it is about.
+
+    Not the seat that proposed it, nor one that is recused already (`barred`), has no vote now or has voted; and not
+    where signing says it.
+    """
+    seat = None if seated is None else state.roster.seat(seated.seat)
+    if seat is None or seated is None or seat.handle != seated.handle or not may_vote(state, seat):
+        return False
+    if row.state not in OPEN_STATES or row.threshold in AT_ONCE or row.proposer == seat.seat:
+        return False
+    if seat.seat in barred or seat.seat in store.declared(uow, row.id):
+        return False
+    return not has_voted(seat, cast_ballots(uow, row))
 
 
 def has_voted(seat: Seat, ballots: Iterable[Ballot]) -> bool:

@@ -9,7 +9,7 @@ from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.motions import read_digest
 from tocsin.governance.rules.people import VETTERS, Caller, groups_of
 from tocsin.governance.rules.vetting import Check
-from tocsin.governance.service import dossier
+from tocsin.governance.service import dossier, recusal
 from tocsin.governance.service.context import Chamber
 from tocsin.governance.service.proceedings import dossier_open
 from tocsin.governance.service.views import ApplicationView, VettingReport
@@ -24,7 +24,7 @@ def begin(chamber: Chamber, application_id: str, caller: Caller) -> ApplicationV
     """Take an application that was handed in into vetting.
 
     Raises:
-        Refused: `role-missing`, `not-found`, `checker-related`, `conflict`.
+        Refused: `role-missing`, `not-found`, `checker-related`, `conflict`; as `recusal.check`.
     """
     with dossier_open(chamber, application_id) as uow:
         state, row = _to_vet(chamber, uow, application_id, caller)
@@ -101,14 +101,16 @@ def check(
         return dossier.view(uow, state, row)
 
 
-def report(chamber: Chamber, application_id: str) -> VettingReport:
+def report(chamber: Chamber, application_id: str, caller: Caller) -> VettingReport:
     """The vetting report, once every item has its two checks.
 
     Raises:
-        Refused: `not-found`, `vetting-incomplete`.
+        Refused: `not-found`, `vetting-incomplete`; as `recusal.check`.
     """
     with chamber.database.snapshot() as uow:
-        document = dossier.report_of(uow, dossier.get(uow, application_id))
+        row = dossier.get(uow, application_id)
+        recusal.check(uow, chamber.chain.state(uow), row, caller.handle)
+        document = dossier.report_of(uow, row)
         return VettingReport(rules.report_digest(document).hex(), document)
 
 
@@ -121,4 +123,5 @@ def _to_vet(
     row = dossier.get(uow, application_id, lock=True)
     if row.control_group_id in groups_of(state, caller):
         raise Refused("checker-related", "checker", "of the applicant's own control group")
+    recusal.check(uow, state, row, caller.handle)
     return state, row

@@ -105,6 +105,16 @@ class ApplicationView:
     member: str | None
 
 
+class ApplicationLine(NamedTuple):
+    """An application in a list: its `file` is None to whoever it is closed to, because they are recused or, where
+    `motion` is given, because they are to say first, on that motion, whether they have a conflict.
+    """
+
+    status: ApplicationStatus
+    file: ApplicationView | None
+    motion: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class VettingReport:
     """The finished report: its digest stands in the decision, the document stays with the hub."""
@@ -150,8 +160,9 @@ class MotionView:
     """A motion, with the decision it puts to the vote once its ballot has opened.
 
     `changes` is what a new policy or roster changes in the one before it. `declared` is what the seat that looks has
-    declared: True a conflict, False none, None nothing yet. An appeal has no proposer. `may` is what that seat can do
-    now: declare, endorse, remark, vote, withdraw.
+    declared: True a conflict, False none, None nothing yet; `closed`: it is asked for that before more opens than whom
+    the motion is about. An appeal has no proposer. `may` is what that seat can do now: declare, endorse, remark, vote,
+    withdraw.
     """
 
     id: str
@@ -182,22 +193,25 @@ class MotionView:
     application: str | None
     of: int | None
     declared: bool | None
+    closed: bool
     may: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class DocketLine:
-    """A motion in the docket. `text` says what it is about: a page shows it only to who has declared its interest."""
+    """A motion in the docket. `subject` is whom or what it is about; None to a seat that is asked first whether it has
+    a conflict. `recused`: the seat that looks has no vote on it.
+    """
 
     id: str
     type: DecisionType
-    text: str
+    subject: str | None
     state: MotionState
     until: int
     meter: Meter
     result: Result | None
     record: int | None
-    declared: bool | None
+    recused: bool
     voted: bool
     may: frozenset[str]
 
