@@ -15,7 +15,7 @@ from tocsin.config import Settings
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.rules.vetting import ITEMS
 from tocsin.governance.service import appeals, applications, motions, vetting
-from tocsin.governance.service.views import ApplicationLine
+from tocsin.governance.service.views import ApplicationLine, Applied
 from tocsin_schemas import envelope
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.ledger import rfc3339
@@ -41,7 +41,7 @@ def board(settings: Settings, clock: MovableClock) -> Iterator[Board]:
         yield made
 
 
-def applied(board: Board, **wanted: Any) -> applications.Applied:
+def applied(board: Board, **wanted: Any) -> Applied:
     whole = form(board.hub, "newcomer", SigningKey.generate(), communities={}, **wanted)
     return applications.apply(board.chamber, whole, submit=True)
 
