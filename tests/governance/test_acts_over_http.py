@@ -61,6 +61,17 @@ def test_applying_without_an_account(board: Board) -> None:
     assert http.post(f"{path}/submission", json={"secret": "wrong"}).status_code == 404
     assert http.post(f"{path}/submission", json={"secret": secret}).json()["state"] == "submitted"
     assert http.post(f"{path}/answers", json={"secret": secret, "answers": {}}).status_code == 409
+
+    # A draft without keys is completed the same way.
+    bare = http.post("/v1/applications", json={**whole, "keys": [], "submit": False}).json()
+    draft = f"/v1/applications/{bare['id']}"
+    assert http.get(draft).json()["missing"] == ["keys"]
+    assert http.post(f"{draft}/submission", json={"secret": bare["secret"]}).json()["field"] == "keys"
+    unknown = {"secret": bare["secret"], "issuer": "https://other.example"}
+    assert http.post(f"{draft}/answers", json=unknown).json()["code"] == "request-invalid"
+    completed = http.post(f"{draft}/answers", json={"secret": bare["secret"], "keys": whole["keys"]})
+    assert completed.json()["missing"] == []
+    assert http.post(f"{draft}/submission", json={"secret": bare["secret"]}).json()["state"] == "submitted"
     names_a_stranger = http.post("/v1/applications", json={**whole, "phone": "+49 30 901820"})
     assert (names_a_stranger.status_code, names_a_stranger.json()["code"]) == (400, "request-invalid")
     assert "901820" not in names_a_stranger.text

@@ -9,10 +9,11 @@ from tests.support.board import DOCUMENT, VETTERS, Board, form, found, given, se
 from tests.support.hub import Hub
 from tests.support.state import contents
 from tocsin.governance.rules import applications as rules
-from tocsin.governance.rules.applications import ApplicationForm
+from tocsin.governance.rules.applications import Amendment, ApplicationForm, Wish
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.rules.vetting import ITEMS
 from tocsin.governance.service import applications, motions, vetting
+from tocsin.members.rules import control_group_id
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
@@ -125,6 +126,54 @@ def test_the_secret_opens_an_application_and_nothing_else_does(board: Board, key
     assert [answer.code for answer in shown.answers["service"]] == ["video"]
     assert applications.withdraw(chamber, made.id, made.secret).state == "lapsed"
     refuses(board, "conflict", applications.withdraw, chamber, made.id, made.secret)
+
+
+def test_a_draft_is_amended_by_its_applicant(board: Board, key: SigningKey) -> None:
+    chamber = board.chamber
+    board.enact("community.open", "kiosks")
+    board.enact("community.open", "harbours")
+    bare = form(board.hub, "newcomer", communities={"kiosks": "r"})
+    made = applications.apply(chamber, bare, submit=False)
+    assert applications.status(chamber, made.id).missing == ("keys",)
+    offers = {name: form(board.hub, name, key).keys for name in ("newcomer", "somebody-else")}
+    taken = form(board.hub, "newcomer", board.parties["pixel"].key).keys
+
+    def amend(**what: Any) -> Any:
+        return applications.answer(chamber, made.id, made.secret, {}, Amendment.model_construct(**what))
+
+    for code, what in {
+        "issuer-mismatch": {"keys": offers["somebody-else"]},
+        "conflict": {"keys": taken},
+        "not-found": {"communities": [wish("unheard-of")]},
+        "claim-invalid": {"communities": [wish("kiosks"), wish("kiosks")]},
+    }.items():
+        refuses(board, code, amend, member_class="hotline", owner=PIXEL, **what)
+    assert amend(keys=offers["newcomer"]).missing == ()
+    other = SigningKey.generate()
+    amend(keys=form(board.hub, "newcomer", other).keys, communities=[wish("harbours")], owner=PIXEL)
+    amend(member_class="hotline")
+    view = applications.application(chamber, made.id)
+    assert [held.kid for held in view.keys] == [other.public.kid]
+    assert [wanted.community for wanted in view.communities] == ["harbours"]
+    assert (view.member_class, view.control_group) == ("hotline", control_group_id(PIXEL))
+    amend(communities=[])
+    assert applications.application(chamber, made.id).communities == ()
+
+    # What the checkers ask again is answered, and nothing else changes with it.
+    applications.submit(chamber, made.id, made.secret)
+    assert applications.status(chamber, made.id).missing == ()
+    refuses(board, "conflict", amend, member_class="platform")
+    vetting.begin(chamber, made.id, VETTERS[0])
+    vetting.request_info(chamber, made.id, VETTERS[0], ["security"])
+    refuses(
+        board, "claim-unknown", applications.answer, chamber, made.id, made.secret,
+        {"security": ["soc2"]}, Amendment(member_class="platform"),
+    )  # fmt: skip
+    applications.withdraw(chamber, made.id, made.secret)
+
+
+def wish(community: str) -> Wish:
+    return Wish(community=community, read=True, write=False)
 
 
 def test_applications_lapse(board: Board, key: SigningKey) -> None:

@@ -9,13 +9,17 @@ import pytest
 from tests.accounts.asking import assert_page, assert_refused_page, refuses
 from tests.governance.pages.sitting import ASKED, Room, forms, landed
 from tests.support.board import DOCUMENT, VETTERS
+from tests.support.board import DOCUMENT
+from tests.support.console import Visitor
 from tests.support.pages import Reader
 from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.vetting import ITEMS
 from tocsin.governance.service import applications
+from tocsin.members.rules import control_group_id
 from tocsin_schemas.governance import sign_key_proof
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
+from tocsin_schemas.problems import REGISTRY
 
 SECRET = "zX9-never-shown-again"
 READS = ASKED | {"read_log"}
@@ -44,8 +48,15 @@ def offer(room: Room, issuer: str, key: SigningKey) -> str:
 
 def apply(room: Room, fields: Mapping[str, str]) -> httpx2.Response:
     visitor = room.console.visitor()
-    assert "Apply for membership" in visitor.read("/apply").text
-    return visitor.post("/apply", **fields)
+    return visitor.post("/apply", once=once(visitor), **fields)
+
+
+def once(visitor: Visitor) -> str:
+    """The token of an empty form."""
+    form = visitor.read("/apply")
+    assert "Apply for membership" in form.text
+    (token,) = [attrs["value"] for _, attrs in form.tags if attrs.get("name") == "once"]
+    return str(token)
 
 
 def handed_in(room: Room, name: str, key: SigningKey | None = None) -> tuple[str, str]:
@@ -209,6 +220,117 @@ def test_a_draft_is_completed_and_handed_in_with_its_secret(room: Room) -> None:
     assert "Handed in" in applicant.read(f"/apply/{number}").text
     assert landed(applicant.post(f"/apply/{number}/withdrawal", secret=secret)) == f"/apply/{number}"
     assert "Lapsed" in applicant.read(f"/apply/{number}").text
+
+
+def test_whatever_a_draft_lacks_is_completed_on_its_page(room: Room) -> None:
+    room.board.enact("community.open", "kiosks")
+    key = SigningKey.generate()
+    issuer = "https://bare.example"
+    bare = {"issuer": issuer, "member_class": "platform", "owner": issuer, "do": "draft"}
+    shown = assert_page(apply(room, bare), 201).text.split()
+    number, secret = shown[shown.index("Number") + 1], shown[shown.index("Secret") + 1]
+    path = f"/apply/{number}"
+    applicant = room.console.visitor()
+    draft = applicant.read(path)
+    lacking = {name for name, question in QUESTIONS.items() if question.required} | {"keys"}
+    assert {link[3:] for link in links(draft)} == lacking
+
+    # One thing after another; every refusal leads to a field of the page.
+    for name in QUESTIONS:
+        if name in lacking:
+            with refuses(room.hub, ASKED):
+                refused = applicant.post(f"{path}/submission", secret=secret)
+            assert f"#q-{name}" in links(assert_refused_page(refused, "claim-missing"))
+            value = filled(room, "bare", key)
+            given = {field: value[field] for field in value if field.split(".")[:2] == ["q", name]}
+            assert landed(applicant.post(f"{path}/answers", secret=secret, **given)) == path
+    with refuses(room.hub, ASKED):
+        refused = applicant.post(f"{path}/submission", secret=secret)
+        assert "#q-keys" in links(assert_refused_page(refused, "claim-missing"))
+        for wrong in (
+            {"keys": SECRET},
+            {"keys": offer(room, "https://other.example", key)},
+            {"owner": SECRET},
+            {"member_class": SECRET},
+            {"keys": offer(room, issuer, key), "q.domain": SECRET},
+        ):
+            answer = applicant.post(f"{path}/answers", secret=secret, **wrong)
+            assert answer.status_code in {409, 422}, answer.text
+            assert SECRET not in answer.text
+            assert links(Reader(answer.text))
+        stranger = applicant.post(f"{path}/answers", secret=SECRET, keys=offer(room, issuer, key))
+        assert_refused_page(stranger, "not-found")
+    whole = {
+        "keys": offer(room, issuer, key),
+        "member_class": "hotline",
+        "owner": "https://parent.example/",
+        "read.kiosks": "on",
+    }
+    assert landed(applicant.post(f"{path}/answers", secret=secret, **whole)) == path
+    assert links(applicant.read(path)) == set()
+    assert landed(applicant.post(f"{path}/submission", secret=secret)) == path
+    view = applications.application(room.board.chamber, number)
+    assert (view.state, view.member_class) == ("submitted", "hotline")
+    assert view.control_group == control_group_id("https://parent.example")
+    assert [held.kid for held in view.keys] == [key.public.kid]
+    assert [(wish.community, wish.read, wish.write) for wish in view.communities] == [("kiosks", True, False)]
+    # Nothing of it changes any more.
+    with refuses(room.hub, ASKED):
+        late = applicant.post(f"{path}/answers", secret=secret, member_class="platform")
+    assert_refused_page(late, "conflict")
+
+
+def links(page: Reader) -> set[str]:
+    """Where a page leads to fields of its own, each of which is there."""
+    found = {link for link in page.attributes("a", "href") if link.startswith("#q-")}
+    assert {link[1:] for link in found} <= {attrs.get("id") for _, attrs in page.tags}
+    return found
+
+
+def test_a_form_sent_again_makes_no_second_application(room: Room) -> None:
+    visitor = room.console.visitor()
+    fields = {**filled(room, "impatient", SigningKey.generate()), "once": once(visitor)}
+    first = assert_page(visitor.post("/apply", **fields), 201).text.split()
+    number, secret = first[first.index("Number") + 1], first[first.index("Secret") + 1]
+    with refuses(room.hub, ASKED):
+        again = visitor.post("/apply", **fields)
+        later = visitor.post("/apply", **{**fields, "do": "draft"})
+    for answer in (again, later):
+        shown = assert_page(answer, REGISTRY["conflict"].status)
+        assert "there is no second one" in shown.text
+        assert number in shown.text
+        assert secret not in answer.text
+    # The first secret is the one, the token is one visitor's, and what carries none is taken from nobody.
+    assert landed(visitor.post(f"/apply/{number}/withdrawal", secret=secret)) == f"/apply/{number}"
+    with refuses(room.hub, ASKED):
+        assert_page(visitor.post("/apply", **fields), REGISTRY["conflict"].status)
+        for token in ("", SECRET, "x" * 44):
+            assert_refused_page(visitor.post("/apply", **{**fields, "once": token}), "request-invalid")
+    other = room.console.visitor()
+    once(other)
+    shown = assert_page(other.post("/apply", **fields), 201).text
+    assert number not in shown
+    # A form that was not taken may be sent again, put right.
+    frame = {**filled(room, "frame", SigningKey.generate()), "once": once(visitor)}
+    assert visitor.post("/apply", **{**frame, "keys": ""}).status_code == 422
+    assert_page(visitor.post("/apply", **frame), 201)
+
+
+def test_what_was_never_handed_in_is_not_shown_to_the_board(room: Room) -> None:
+    for name in ("shy", "bold"):
+        fields = filled(room, name, SigningKey.generate(), do="draft" if name == "shy" else "submit")
+        shown = assert_page(apply(room, fields), 201).text.split()
+        number, secret = shown[shown.index("Number") + 1], shown[shown.index("Secret") + 1]
+        if name == "bold":
+            visitor = room.console.visitor()
+            visitor.get("/apply")
+            landed(visitor.post(f"/apply/{number}/withdrawal", secret=secret))
+    room.hub.clock.advance(3 * DAY)
+    room.hub.run_job("governance.tick")
+    room.purpose("s1")
+    listed = room.people["s1"].read("/console/applications").text
+    assert "https://bold.example" in listed
+    assert "https://shy.example" not in listed
 
 
 def test_what_is_asked_again_is_answered_by_the_applicant(room: Room) -> None:

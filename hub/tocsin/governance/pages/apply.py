@@ -2,9 +2,15 @@
 
 An answer comes back in the form only once it fits its question: a code of the list, an origin, a digest. The secret is
 shown once, in the answer to the form, and asked for again at every further step.
+
+Each form carries a token of its own. Sent again, as by a reload of the page with the secret, it makes no second
+application: the answer says that the first one is there. The answer is no redirect, since nothing but an address or a
+cookie would carry the secret over it, and before a browser sends a form again, it asks.
 """
 
 import json
+import re
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -18,14 +24,17 @@ from tocsin.governance.pages.words import Advice
 from tocsin.governance.rules.applications import (
     MAX_KEYS,
     QUESTIONS,
+    Amendment,
     ApplicationForm,
     Question,
     missing,
     read_answers,
 )
 from tocsin.governance.service import appeals, applications
+from tocsin.governance.service.applications import TakenBefore
 from tocsin.governance.service.views import ApplicationStatus
-from tocsin.web.console import Form, Sent, form, page, to
+from tocsin.web.console import Form, Sent, form, page, to, visit
+from tocsin_schemas.problems import REGISTRY
 
 router: Final = APIRouter(prefix="/apply", include_in_schema=False)
 
@@ -37,6 +46,7 @@ _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "keys": ("Your keys", f"One line of tocsin keys prove for each key, {MAX_KEYS} at most"),
 }
 """The form's own fields beside its questions: what they are called, and what fits."""
+_ONCE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 ONLY: Final[Mapping[str, str]] = {
     "governmental": "No, neither",
     "antitrust": "I have read it, and we accept it",
@@ -56,50 +66,40 @@ class Kept(NamedTuple):
     write: frozenset[str] = frozenset()
 
 
+_NOTHING: Final = Kept()
+
+
 @router.get("")
 def blank(request: Request) -> Response:
     """The empty form."""
-    return _form(request, Kept(), {})
+    return _form(request, _NOTHING, {})
 
 
 @router.post("")
 def apply(request: Request, sent: Annotated[Form, Depends(form)]) -> Response:
     """Take the application, or show the form with everything that does not fit."""
     submit = sent.one_of("do", ("submit", "draft")) == "submit"
-    slugs = _communities(request)
+    once = _once(request, sent)
     answers, wrongs = _answers(sent, QUESTIONS)
+    own, more = _own(request, sent)
     given: dict[str, Any] = {
+        **own,
         "issuer": _origin(sent.get("issuer", "")),
-        "member_class": sent.get("member_class", ""),
-        "owner": _origin(sent.get("owner", "")),
-        "communities": [
-            {"community": slug, "read": f"read.{slug}" in sent, "write": f"write.{slug}" in sent}
-            for slug in slugs
-            if f"read.{slug}" in sent or f"write.{slug}" in sent
-        ],
         "answers": {name: list(values) for name, values in answers.items()},
-        "keys": [],
     }
-    try:
-        given["keys"] = _keys(sent.get("keys", ""))
-    except Refused as error:
-        wrongs["keys"] = _advice(error)
-    wrongs |= _misfits(given)
+    wrongs |= more | _misfits(ApplicationForm, given)
     if submit:
         for name in missing(answers, len(given["keys"])):
             wrongs.setdefault(name, _advice(Refused("claim-missing", name, "needs an answer")))
-    kept = Kept(
-        **{name: "" if name in wrongs else given[name] for name in ("issuer", "member_class", "owner")},
-        answers=answers,
-        read=frozenset(slug for slug in slugs if f"read.{slug}" in sent),
-        write=frozenset(slug for slug in slugs if f"write.{slug}" in sent),
-    )
+    kept = _kept(given, wrongs, answers)
     if wrongs:
         return _form(request, kept, wrongs)
     try:
         applied = applications.apply(
-            actors.chamber(request), ApplicationForm.model_validate(given), submit=submit
+            actors.chamber(request), ApplicationForm.model_validate(given), submit=submit, once=once
         )
+    except TakenBefore as error:
+        return _taken(request, error)
     except Refused as error:
         return _form(request, kept, {_place(error.field): _advice(error)})
     return page(request, None, "governance/applied.html", status=201, applied=applied)
@@ -108,23 +108,30 @@ def apply(request: Request, sent: Annotated[Form, Depends(form)]) -> Response:
 @router.get("/{application_id}")
 def status(request: Request, application_id: str) -> Response:
     """Where an application stands."""
-    return _status(request, application_id, {}, {})
+    return _status(request, application_id, _NOTHING, {})
 
 
 @router.post("/{application_id}/answers")
 def answer(request: Request, application_id: str, sent: Sent) -> Response:
     """Answer what was asked again, or fill in a draft."""
     at = actors.chamber(request)
-    asked = _questions(applications.status(at, application_id))
-    answers, wrongs = _answers(sent, asked)
+    found = applications.status(at, application_id)
+    answers, wrongs = _answers(sent, _questions(found))
+    amended: dict[str, Any] = {}
+    if found.state == "draft":
+        own, more = _own(request, sent)
+        amended = {name: value for name, value in own.items() if value}
+        wrongs |= more | _misfits(Amendment, amended)
+    kept = _kept(amended, wrongs, answers)
     if wrongs:
-        return _status(request, application_id, answers, wrongs)
+        return _status(request, application_id, kept, wrongs)
     given = {name: list(values) for name, values in answers.items()}
+    change = Amendment.model_validate(amended)
     return _act(
         request,
         application_id,
-        lambda: applications.answer(at, application_id, sent["secret"].strip(), given),
-        answers,
+        lambda: applications.answer(at, application_id, sent["secret"].strip(), given, change),
+        kept,
     )
 
 
@@ -161,14 +168,14 @@ def _act(
     request: Request,
     application_id: str,
     act: Callable[[], object],
-    kept: Mapping[str, tuple[str, ...]] | None = None,
+    kept: Kept = _NOTHING,
 ) -> Response:
     try:
         act()
     except Refused as error:
         if error.code == "not-found":
             error = Refused("not-found", "secret", "no such application, or not its secret")
-        return _status(request, application_id, kept or {}, {_place(error.field): _advice(error)})
+        return _status(request, application_id, kept, {_place(error.field): _advice(error)})
     return to(f"/apply/{application_id}")
 
 
@@ -180,6 +187,7 @@ def _form(request: Request, kept: Kept, wrongs: Mapping[str, Advice]) -> Respons
         "governance/apply.html",
         status=_worst(wrongs),
         governed=state is not None,
+        once=secrets.token_urlsafe(32),
         communities=[] if state is None else sorted(state.communities),
         issuer=actors.chamber(request).issuer,
         kept=kept,
@@ -192,23 +200,81 @@ def _form(request: Request, kept: Kept, wrongs: Mapping[str, Advice]) -> Respons
     )
 
 
-def _status(
-    request: Request, application_id: str, kept: Mapping[str, tuple[str, ...]], wrongs: Mapping[str, Advice]
-) -> Response:
+def _taken(request: Request, error: TakenBefore) -> Response:
+    """The form was sent again: nothing happens, and the application that it made is shown the way to."""
+    found = applications.status(actors.chamber(request), error.application)
+    status = REGISTRY[error.code].status
+    return page(request, None, "governance/taken.html", status=status, application=found)
+
+
+def _status(request: Request, application_id: str, kept: Kept, wrongs: Mapping[str, Advice]) -> Response:
     found = applications.status(actors.chamber(request), application_id)
+    questions = _questions(found)
+    fields = {*questions, *(_FIELDS.keys() - {"issuer"} if found.state == "draft" else ())}
     return page(
         request,
         None,
         "governance/status.html",
         status=_worst(wrongs),
         application=found,
-        questions=_questions(found),
+        questions=questions,
+        missing={name: QUESTIONS[name].label if name in QUESTIONS else "Your keys" for name in found.missing},
+        communities=_communities(request),
+        issuer=actors.chamber(request).issuer,
         kept=kept,
-        wrongs=wrongs,
+        # What is wrong leads to its field, where the page has one.
+        wrongs={name if name in fields else "": wrong for name, wrong in wrongs.items()},
+        max_keys=MAX_KEYS,
+        CLASSES=words.CLASSES,
         WAITING=WAITING,
         APPLICATIONS=words.APPLICATIONS,
         ONLY=ONLY,
         said=words.said,
+    )
+
+
+def _once(request: Request, sent: Form) -> str:
+    """What only this form of this visitor has.
+
+    Raises:
+        Refused: `request-invalid`.
+    """
+    token = sent["once"]
+    if not _ONCE.fullmatch(token):
+        raise Refused("request-invalid", "once", "not what the form carries")
+    # Beside the visitor's cookie, so that nobody chooses the number of an application.
+    return f"tocsin/application-form/v1\n{visit(request)}\n{token}"
+
+
+def _own(request: Request, sent: Form) -> tuple[dict[str, Any], dict[str, Advice]]:
+    """The fields beside issuer and questions, and why the keys are none, where that is so."""
+    given: dict[str, Any] = {
+        "member_class": sent.get("member_class", ""),
+        "owner": _origin(sent.get("owner", "")),
+        "communities": [
+            {"community": slug, "read": f"read.{slug}" in sent, "write": f"write.{slug}" in sent}
+            for slug in _communities(request)
+            if f"read.{slug}" in sent or f"write.{slug}" in sent
+        ],
+        "keys": [],
+    }
+    try:
+        given["keys"] = _keys(sent.get("keys", ""))
+    except Refused as error:
+        return given, {"keys": _advice(error)}
+    return given, {}
+
+
+def _kept(
+    given: Mapping[str, Any], wrongs: Mapping[str, Advice], answers: Mapping[str, tuple[str, ...]]
+) -> Kept:
+    """What fits of what was given."""
+    wishes = given.get("communities", [])
+    return Kept(
+        *("" if name in wrongs else given.get(name, "") for name in ("issuer", "member_class", "owner")),
+        answers=answers,
+        read=frozenset(wish["community"] for wish in wishes if wish["read"]),
+        write=frozenset(wish["community"] for wish in wishes if wish["write"]),
     )
 
 
@@ -267,10 +333,10 @@ def _keys(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def _misfits(given: Mapping[str, Any]) -> dict[str, Advice]:
+def _misfits(model: type[ApplicationForm | Amendment], given: Mapping[str, Any]) -> dict[str, Advice]:
     """The form's own fields that do not fit."""
     try:
-        ApplicationForm.model_validate(given)
+        model.model_validate(given)
     except ValidationError as error:
         names = {str(one["loc"][0]) for one in error.errors()} & _FIELDS.keys()
         return {name: _advice(Refused("claim-invalid", name, _FIELDS[name][1])) for name in sorted(names)}

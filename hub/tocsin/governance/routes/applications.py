@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
+from pydantic import Field
 
 from tocsin.governance.routes.shapes import (
     MAX_ACT_BYTES,
@@ -13,7 +14,7 @@ from tocsin.governance.routes.shapes import (
     Proceedings,
     application_state,
 )
-from tocsin.governance.rules.applications import ApplicationForm
+from tocsin.governance.rules.applications import Amendment, ApplicationForm
 from tocsin.governance.service import appeals, applications
 from tocsin.web import problems
 from tocsin.web.body import Body, body
@@ -41,10 +42,10 @@ class ApplicationSecret(Closed):
     secret: str
 
 
-class ApplicationAnswers(ApplicationSecret):
-    """Answers to the questions that were asked again."""
+class ApplicationAnswers(ApplicationSecret, Amendment):
+    """Answers to the questions that were asked again; for a draft, whatever it needs but its issuer."""
 
-    answers: dict[str, list[str]]
+    answers: Annotated[dict[str, list[str]], Field(default_factory=dict)]
 
 
 @router.post(
@@ -70,7 +71,7 @@ def apply(chamber: Proceedings, content: JsonBody) -> AppliedView:
     responses=problems.documented("not-found"),
 )
 def status(chamber: Proceedings, application: str) -> ApplicationStateView:
-    """Its state, until when it has time, and the questions that were asked again."""
+    """Its state, until when it has time, the questions that were asked again, and what a draft still needs."""
     return application_state(applications.status(chamber, application))
 
 
@@ -93,9 +94,12 @@ def submit(chamber: Proceedings, application: str, content: JsonBody) -> Applica
     openapi_extra=bodies(ApplicationAnswers),
 )
 def answer(chamber: Proceedings, application: str, content: JsonBody) -> ApplicationStateView:
-    """All of it at once; a draft may be filled in piece by piece."""
+    """All of it at once; a draft may be filled in piece by piece, and what is given takes the place of what was."""
     given = parsed(ApplicationAnswers, content.content)
-    return application_state(applications.answer(chamber, application, given.secret, given.answers))
+    amendment = Amendment.model_construct(**{name: getattr(given, name) for name in Amendment.model_fields})
+    return application_state(
+        applications.answer(chamber, application, given.secret, given.answers, amendment)
+    )
 
 
 @router.post(

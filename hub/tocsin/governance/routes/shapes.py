@@ -40,7 +40,7 @@ class AppliedView(Answer):
 
 
 class ApplicationStateView(Answer):
-    """Where an application stands, and the questions that were asked again."""
+    """Where an application stands, the questions that were asked again, and what a draft still needs."""
 
     id: str
     issuer: str
@@ -48,6 +48,7 @@ class ApplicationStateView(Answer):
     since: Timestamp
     lapses_at: Timestamp
     asked: list[Annotated[str, Field(json_schema_extra={"enum": list(QUESTIONS)})]]
+    missing: list[Annotated[str, Field(json_schema_extra={"enum": [*QUESTIONS, "keys"]})]]
 
 
 class SeatRecusal(Answer):
@@ -135,6 +136,7 @@ def application_state(status: ApplicationStatus) -> ApplicationStateView:
         since=rfc3339(status.since),
         lapses_at=rfc3339(status.lapses_at),
         asked=list(status.asked),
+        missing=list(status.missing),
     )
 
 

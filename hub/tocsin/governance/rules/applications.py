@@ -138,15 +138,29 @@ class KeyOffer(Closed):
     proof: Annotated[str, Field(max_length=8192)]
 
 
+Owner = Annotated[str, Field(pattern=r"^(https://[a-z0-9.:-]{1,280}|cg_[a-z2-7]{16})$")]
+Wishes = Annotated[list[Wish], Field(max_length=16)]
+KeyOffers = Annotated[list[KeyOffer], Field(max_length=MAX_KEYS)]
+
+
 class ApplicationForm(Closed):
     """What an applicant sends. `owner` is the ultimate owner: an https origin, or the id of a control group."""
 
     issuer: Issuer
     member_class: MemberClass
-    owner: Annotated[str, Field(pattern=r"^(https://[a-z0-9.:-]{1,280}|cg_[a-z2-7]{16})$")]
-    communities: Annotated[list[Wish], Field(max_length=16, default_factory=list)]
-    keys: Annotated[list[KeyOffer], Field(max_length=MAX_KEYS, default_factory=list)]
+    owner: Owner
+    communities: Annotated[Wishes, Field(default_factory=list)]
+    keys: Annotated[KeyOffers, Field(default_factory=list)]
     answers: Annotated[dict[str, list[str]], Field(default_factory=dict)]
+
+
+class Amendment(Closed):
+    """What may change in a draft beside its answers. What is given takes the place of what was; the rest stays."""
+
+    member_class: MemberClass | None = None
+    owner: Owner | None = None
+    communities: Wishes | None = None
+    keys: KeyOffers | None = None
 
 
 class _Origin(Closed):

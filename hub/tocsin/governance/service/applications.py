@@ -14,7 +14,7 @@ from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import applications as rules
 from tocsin.governance.rules import sponsors, tokens, vetting
-from tocsin.governance.rules.applications import ApplicationForm
+from tocsin.governance.rules.applications import Amendment, ApplicationForm, KeyOffer, Wish
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.service import dossier, recusal
 from tocsin.governance.service.context import Chamber, new_id
@@ -24,39 +24,47 @@ from tocsin.governance.service.views import ApplicationLine, ApplicationStatus, 
 from tocsin.governance.store import applications as store
 from tocsin.governance.store.applications import Application
 from tocsin.members.rules import control_group_id
+from tocsin_schemas.board import BoardState
+from tocsin_schemas.jwk import PublicKey
 from tocsin_schemas.membership import Act, step
 from tocsin_schemas.policy import Policy
 from tocsin_schemas.vocabulary import ApplicationState
 
 OPEN_FOR_SPONSORS: Final = frozenset({"submitted", "vetting", "info_requested"})
 _LAPSING: Final = ("draft", "submitted", "vetting", "info_requested")
+_NOTHING: Final = Amendment()
 
 
-def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
+class TakenBefore(Refused):
+    """The same form was sent before: its application is there, and nothing has changed."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__("conflict", "application", "this form was taken before")
+        self.application = application
+
+
+def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool, once: str | None = None) -> Applied:
     """Take an application; with `submit` it is handed in at once, else it stays a draft of the applicant's for a while.
+
+    `once` is what nobody but the sender of this one form knows, 128 random bits at least: the application is numbered
+    by its digest, so that the same form sent again makes no second one.
 
     Raises:
         Refused: `board-absent` in a hub without a board; `conflict` for a member, or before somebody refused may try
             again; `not-found` for a community there is none of; `rate-limited` when too many wait; and as
             `rules.read_answers`, `rules.check_proof`, `submit`.
+        TakenBefore: for a form that made an application before.
     """
     answers = rules.read_answers(form.answers)
-    wished = [wish.community for wish in form.communities]
-    if len(set(wished)) < len(wished):
-        raise Refused("claim-invalid", "communities", "names one twice")
     group = control_group_id(form.owner)
     secret = secrets.token_urlsafe(32)
-    made = new_id(chamber.database.clock(), "ap")
+    made = new_id(chamber.database.clock(), "ap") if once is None else f"ap_{_digest(once).hex()[:32]}"
     with dossier_open(chamber, made) as uow:
         state = chamber.chain.state(uow)
-        keys = {
-            key.kid: key
-            for key in (rules.check_proof(offer, form.issuer, chamber.issuer, uow.now) for offer in form.keys)
-        }
-        if set(wished) - state.communities.keys():
-            raise Refused("not-found", "communities", "no such community")
-        if any(kid in standing.keys for standing in state.members.values() for kid in keys):
-            raise Refused("conflict", "keys", "a key is registered already; make a new one")
+        if once is not None and store.get(uow, made) is not None:
+            raise TakenBefore(made)
+        keys = _proved(chamber, uow, state, form.issuer, form.keys)
+        _check_wishes(state, form.communities)
         dossier.check_may_apply(uow, state, form.issuer)
         if not submit and store.count(uow, ("draft",)) >= rules.MAX_DRAFTS:
             raise Refused("rate-limited", "", "too many drafts; hand it in at once", retry_after=3600)
@@ -74,7 +82,7 @@ def apply(chamber: Chamber, form: ApplicationForm, *, submit: bool) -> Applied:
         )
         store.add(uow, row)
         store.put_answers(uow, row.id, answers)
-        store.add_keys(uow, row.id, list(keys.values()))
+        store.add_keys(uow, row.id, keys)
         store.add_wishes(uow, row.id, form.communities)
         if submit:
             _submit(uow, row, state.policy)
@@ -95,26 +103,32 @@ def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationSta
 
 
 def answer(
-    chamber: Chamber, application_id: str, secret: str, answers: Mapping[str, Sequence[str]]
+    chamber: Chamber,
+    application_id: str,
+    secret: str,
+    answers: Mapping[str, Sequence[str]],
+    amendment: Amendment = _NOTHING,
 ) -> ApplicationStatus:
     """Answer what the checkers asked again, or fill in a draft. What was found on an answer that changes is gone.
 
     Raises:
         Refused: `not-found`; `conflict` while nothing is asked; `claim-missing` when one of the questions asked has no
-            answer; as `rules.read_answers`.
+            answer; `claim-unknown` for anything else than what was asked; as `rules.read_answers`; for a draft, of keys
+            and communities as `apply`.
     """
     given = rules.read_answers(answers)
     with dossier_open(chamber, application_id) as uow:
         row = _own(uow, application_id, secret)
         if row.state == "draft":
             store.put_answers(uow, row.id, given)
+            _amend(chamber, uow, row, amendment)
             return _status(uow, row.id)
         state = step(row.state, "answer")
         asked = store.asked(uow, row.id)
         for name in asked:
             if name not in given:
                 raise Refused("claim-missing", f"answers.{name}", "asked again: answer it")
-        if given.keys() - set(asked):
+        if given.keys() - set(asked) or amendment != _NOTHING:
             raise Refused("claim-unknown", "answers", "only what was asked may change")
         store.drop_checks(uow, row.id, vetting.unsettled(store.answers(uow, row.id), given))
         store.put_answers(uow, row.id, given)
@@ -150,11 +164,13 @@ def status(chamber: Chamber, application_id: str) -> ApplicationStatus:
 def applications(chamber: Chamber, caller: Caller, *states: ApplicationState) -> list[ApplicationLine]:
     """The applications in these states, or all of them, as far as they are open to who asks; the one that lapses first
     comes first.
+
+    What was never handed in is the applicant's own affair, once it has lapsed too.
     """
     with chamber.database.snapshot() as uow:
         state = chamber.chain.state(uow)
         lines = []
-        for row in store.listed(uow, states):
+        for row in store.handed_in(uow, states):
             barred = recusal.bar(uow, state, row, caller.handle)
             lines.append(
                 ApplicationLine(
@@ -250,8 +266,7 @@ def _sponsor(
 
 def _submit(uow: UnitOfWork, row: Application, policy: Policy) -> None:
     state = step(row.state, "submit")
-    lacking = rules.missing(store.answers(uow, row.id), len(store.keys(uow, row.id)))
-    if lacking:
+    if lacking := _lacking(uow, row.id):
         field = lacking[0] if lacking[0] == "keys" else f"answers.{lacking[0]}"
         raise Refused("claim-missing", field, "needed before the application can be handed in")
     if store.count(uow, ("submitted",)) >= rules.MAX_WAITING:
@@ -264,6 +279,47 @@ def _submit(uow: UnitOfWork, row: Application, policy: Policy) -> None:
         submitted_at=uow.now,
         lapses_at=uow.now + policy.application,
     )
+
+
+def _amend(chamber: Chamber, uow: UnitOfWork, row: Application, amendment: Amendment) -> None:
+    if amendment.member_class is not None:
+        store.change(uow, row.id, member_class=amendment.member_class)
+    if amendment.owner is not None:
+        store.change(uow, row.id, control_group_id=control_group_id(amendment.owner))
+    if amendment.communities is None and amendment.keys is None:
+        return
+    state = chamber.chain.state(uow)
+    if amendment.communities is not None:
+        _check_wishes(state, amendment.communities)
+        store.drop_wishes(uow, row.id)
+        store.add_wishes(uow, row.id, amendment.communities)
+    if amendment.keys is not None:
+        keys = _proved(chamber, uow, state, row.issuer, amendment.keys)
+        store.drop_keys(uow, row.id)
+        store.add_keys(uow, row.id, keys)
+
+
+def _proved(
+    chamber: Chamber, uow: UnitOfWork, state: BoardState, issuer: str, offers: Sequence[KeyOffer]
+) -> list[PublicKey]:
+    """The keys offered, each once: proved for this applicant and this hub, and nobody's here."""
+    proved = (rules.check_proof(offer, issuer, chamber.issuer, uow.now) for offer in offers)
+    keys = {key.kid: key for key in proved}
+    if any(kid in standing.keys for standing in state.members.values() for kid in keys):
+        raise Refused("conflict", "keys", "a key is registered already; make a new one")
+    return list(keys.values())
+
+
+def _check_wishes(state: BoardState, wishes: Sequence[Wish]) -> None:
+    wished = [wish.community for wish in wishes]
+    if len(set(wished)) < len(wished):
+        raise Refused("claim-invalid", "communities", "names one twice")
+    if set(wished) - state.communities.keys():
+        raise Refused("not-found", "communities", "no such community")
+
+
+def _lacking(uow: UnitOfWork, application_id: str) -> tuple[str, ...]:
+    return rules.missing(store.answers(uow, application_id), len(store.keys(uow, application_id)))
 
 
 def _own(uow: UnitOfWork, application_id: str, secret: str) -> Application:
@@ -280,9 +336,14 @@ def _move(uow: UnitOfWork, row: Application, act: Act) -> None:
 
 def _status(uow: UnitOfWork, application_id: str) -> ApplicationStatus:
     row = dossier.get(uow, application_id)
-    lapses_at = row.lapses_at
     return ApplicationStatus(
-        row.id, row.issuer, row.state, row.state_since, lapses_at, store.asked(uow, row.id)
+        row.id,
+        row.issuer,
+        row.state,
+        row.state_since,
+        row.lapses_at,
+        asked=store.asked(uow, row.id),
+        missing=_lacking(uow, row.id) if row.state == "draft" else (),
     )
 
 

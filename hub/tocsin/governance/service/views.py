@@ -33,7 +33,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationStatus:
-    """What the applicant and everybody with the id may know. `asked`: the questions that were put again."""
+    """What the applicant and everybody with the id may know. `asked`: the questions that were put again.
+
+    `missing`: what a draft needs before it can be handed in, questions by name and `keys`.
+    """
 
     id: str
     issuer: str
@@ -41,6 +44,7 @@ class ApplicationStatus:
     since: int
     lapses_at: int
     asked: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 class CheckView(NamedTuple):

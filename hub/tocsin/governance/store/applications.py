@@ -65,9 +65,10 @@ def get(uow: UnitOfWork, application_id: str, *, lock: bool = False) -> Applicat
     return None if row is None else Application._make(row)
 
 
-def listed(uow: UnitOfWork, states: Sequence[str]) -> list[Application]:
-    """Applications in these states, or all; the one that lapses first comes first."""
-    chosen = _APPLICATIONS.order_by(application.c.lapses_at, application.c.id)
+def handed_in(uow: UnitOfWork, states: Sequence[str]) -> list[Application]:
+    """Applications in these states, or all, that were ever handed in; the one that lapses first comes first."""
+    chosen = _APPLICATIONS.where(application.c.submitted_at.is_not(None))
+    chosen = chosen.order_by(application.c.lapses_at, application.c.id)
     if states:
         chosen = chosen.where(application.c.state.in_(states))
     return [Application._make(row) for row in uow.conn.execute(chosen)]
@@ -153,6 +154,11 @@ def add_keys(uow: UnitOfWork, application_id: str, offered: Sequence[PublicKey])
     )
 
 
+def drop_keys(uow: UnitOfWork, application_id: str) -> None:
+    """Forget the keys of an application."""
+    uow.conn.execute(delete(application_key).where(application_key.c.application_id == application_id))
+
+
 def keys(uow: UnitOfWork, application_id: str) -> list[PublicKey]:
     """The keys of an application, by kid."""
     rows = uow.conn.execute(
@@ -178,6 +184,12 @@ def add_wishes(uow: UnitOfWork, application_id: str, wishes: Sequence[Wish]) -> 
         ("application_id", "community", "may_read", "may_write"),
         [(application_id, wish.community, wish.read, wish.write) for wish in wishes],
     )
+
+
+def drop_wishes(uow: UnitOfWork, application_id: str) -> None:
+    """Forget the communities an applicant wanted to take part in."""
+    named = application_community.c.application_id == application_id
+    uow.conn.execute(delete(application_community).where(named))
 
 
 def wishes(uow: UnitOfWork, application_id: str) -> list[Wish]:
