@@ -141,12 +141,13 @@ def test_a_draft_is_amended_by_its_applicant(board: Board, key: SigningKey) -> N
     def amend(**what: Any) -> Any:
         return applications.answer(chamber, made.id, made.secret, {}, Amendment.model_construct(**what))
 
-    for code, what in {
+    refused: dict[str, dict[str, Any]] = {
         "issuer-mismatch": {"keys": offers["somebody-else"]},
         "conflict": {"keys": taken},
         "not-found": {"communities": [wish("unheard-of")]},
         "claim-invalid": {"communities": [wish("kiosks"), wish("kiosks")]},
-    }.items():
+    }
+    for code, what in refused.items():
         refuses(board, code, amend, member_class="hotline", owner=PIXEL, **what)
     assert amend(keys=offers["newcomer"]).missing == ()
     other = SigningKey.generate()

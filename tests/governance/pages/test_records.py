@@ -1,8 +1,11 @@
 """Members, policy, keys, audit, signals and an organisation's settings, as people at the console see and use them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -11,7 +14,9 @@ from tests.signals.material import md5, report
 from tests.support.console import Visitor
 from tests.support.pages import Reader
 from tests.support.parties import Party
+from tocsin.governance.pages import audit
 from tocsin.governance.pages.policy import VALUES
+from tocsin.governance.service import searching
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY
 
@@ -196,6 +201,137 @@ def test_records_are_read_exported_and_proved(office: Office) -> None:
         refused = office["otto"].post("/console/audit/proof", proof=bad)
         assert refused.status_code >= 400
         assert "It holds" not in refused.text
+
+
+def test_records_are_searched_by_kind_subject_and_day(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = office.room.board
+    board.member("kiosk", communities={COMMUNITY: "r"})
+    board.clock.advance(DAY)
+    board.enact("community.open", "quays")
+    aud = office["aud"]
+    day = datetime.fromtimestamp(board.clock(), UTC).date().isoformat()
+    everything = [json.loads(line) for line in aud.get("/console/audit/records.ndjson").text.splitlines()]
+
+    def exported(**wanted: str) -> list[int]:
+        answer = aud.get(f"/console/audit/records.ndjson?{urlencode(wanted)}")
+        assert answer.status_code == 200, answer.text
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        assert all(line in everything for line in lines)
+        return [line["record"]["seq"] for line in lines]
+
+    def of(wanted: Callable[[dict[str, Any]], bool]) -> list[int]:
+        return [one["record"]["seq"] for one in reversed(everything) if wanted(one["record"])]
+
+    def decided(record: dict[str, Any]) -> dict[str, Any]:
+        return dict(record["body"].get("decision", {"type": "", "subject": "", "params": {}}))
+
+    kiosk = "https://kiosk.example"
+    assert exported(kind="community.open") == of(lambda one: decided(one)["type"] == "community.open")
+    assert exported(kind="genesis") == [0]
+    assert exported(kind="member") == of(lambda one: one["kind"] == "member")
+    found = exported(subject=f"{kiosk}/")
+    assert set(found) > set(of(lambda one: decided(one)["subject"] == kiosk))
+    assert set(found) & set(exported(kind="member")), "its proof of keys, which only its signature names"
+    admitted = exported(kind="member.admit", subject=COMMUNITY)
+    assert set(admitted) > set(exported(kind="member.admit", subject=kiosk))
+    assert exported(day=day) == of(lambda one: one["at"] // DAY == board.clock() // DAY)
+    assert exported(kind="community.open", subject="quays", day=day) == [everything[-1]["record"]["seq"]]
+    assert exported(day="1999-12-31") == []
+
+    # The page says the same, and its next pages keep the search.
+    page = aud.read(f"/console/audit?kind=community.open&subject=quays&day={day}")
+    assert "quays" in page.text
+    log_seq = everything[-1]["log_seq"]
+    assert {f"/log/entry?number={log_seq}", f"/log/proof/{log_seq}"} <= set(page.attributes("a", "href"))
+    assert {"quays", day} <= set(page.attributes("input", "value"))
+    assert "Nothing matches." in aud.read("/console/audit?subject=https://nobody.example").text
+    whole = exported(kind="community.open")
+    monkeypatch.setattr(audit, "SHOWN", 1)
+    monkeypatch.setattr(searching, "LOOKED_AT", 5)
+    assert walked(aud, "/console/audit?kind=community.open", "Older records") == whole
+    assert "Older ones have not been looked at yet" in aud.read("/console/audit?kind=genesis").text
+
+    for wrong in (
+        "kind=power",
+        "subject=javascript:alert",
+        "subject=nowhere",
+        "day=2026-02-30",
+        "day=20260101",
+    ):
+        refused = aud.get(f"/console/audit?{wrong}")
+        assert refused.status_code == 400
+        assert wrong.partition("=")[2] not in refused.text
+        marked = [attrs for _, attrs in Reader(refused.text).tags if attrs.get("aria-invalid") == "true"]
+        assert [attrs["name"] for attrs in marked] == [wrong.partition("=")[0]]
+        assert aud.get(f"/console/audit/records.ndjson?{wrong}").status_code == 400
+    assert office["olga"].get("/console/audit/records.ndjson?kind=member").status_code == 403
+
+
+def walked(visitor: Visitor, path: str, older: str) -> list[int]:
+    """The numbers of the records on one page after another, by following its link."""
+    numbers: list[int] = []
+    while path:
+        answer = visitor.read(path)
+        labels = [
+            label for label in answer.attributes("a", "aria-label") if label.startswith("Proof of record")
+        ]
+        numbers += [int(label.rpartition(" ")[2]) for label in labels]
+        links = [link for link in answer.attributes("a", "href") if "before=" in link]
+        assert (older in answer.text) == bool(links)
+        path = links[0].removesuffix("#records") if links else ""
+    return numbers
+
+
+def test_the_log_is_searched_by_kind_community_and_day(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, aud = office.room.hub, office["aud"]
+    office.party.sdk().report(COMMUNITY, [md5(41)], report(hub.clock() + 20 * DAY))
+    hub.publish()
+    today = datetime.fromtimestamp(hub.clock(), UTC).date().isoformat()
+
+    def exported(query: str) -> list[dict[str, Any]]:
+        answer = aud.get(f"/console/audit/entries.ndjson?{query}")
+        assert answer.headers["content-type"].startswith("application/x-ndjson")
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+    everything = exported("")
+    assert [line["seq"] for line in everything] == list(range(len(everything)))[::-1]
+    found = exported(f"kind=report&community={COMMUNITY}&day={today}")
+    assert found
+    assert found == [
+        line
+        for line in everything
+        if (line["entry"]["kind"], line["entry"]["community"]) == ("report", COMMUNITY)
+        and line["entry"]["recorded_at"].startswith(today)
+    ]
+    decisions = exported("kind=decision")
+    assert decisions == [line for line in everything if line["entry"]["kind"] == "decision"]
+    assert exported("community=board&kind=report") == []
+    page = aud.read(f"/console/audit/entries?kind=report&community={COMMUNITY}&day={today}")
+    number = found[0]["seq"]
+    assert {f"/log/entry?number={number}", f"/log/proof/{number}"} <= set(page.attributes("a", "href"))
+    assert hub.http.get(f"/log/proof/{number}").status_code == 200
+    assert today in page.attributes("input", "value")
+    assert "Nothing matches." in aud.read("/console/audit/entries?kind=release&day=1999-12-31").text
+    below = aud.read(f"/console/audit/entries?before={number}&kind=report").attributes("a", "href")
+    assert f"/log/entry?number={number}" not in below
+    monkeypatch.setattr(audit, "SHOWN", 1)
+    many = aud.read("/console/audit/entries?community=docket")
+    (older,) = [link for link in many.attributes("a", "href") if "before=" in link]
+    assert "community=docket" in older
+    assert aud.read(older).text != many.text
+
+    for wrong in ("kind=everything", "community=nowhere", "day=yesterday"):
+        refused = aud.get(f"/console/audit/entries?{wrong}")
+        assert (refused.status_code, wrong.partition("=")[2] in refused.text) == (400, False)
+        assert aud.get(f"/console/audit/entries.ndjson?{wrong}").status_code == 400
+    # Whoever has signed in may look, as at the public log; exports are for the board and for auditors.
+    assert office["olga"].get("/console/audit/entries?kind=report").status_code == 200
+    assert office["olga"].get("/console/audit/entries.ndjson").status_code == 403
+    assert hub.http.get("/console/audit/entries", follow_redirects=False).status_code == 303
 
 
 def test_a_member_looks_at_a_signal_and_the_value_is_shortened(office: Office) -> None:

@@ -270,8 +270,11 @@ def _kept(
 ) -> Kept:
     """What fits of what was given."""
     wishes = given.get("communities", [])
+    fits = {name: value for name, value in given.items() if name not in wrongs}
     return Kept(
-        *("" if name in wrongs else given.get(name, "") for name in ("issuer", "member_class", "owner")),
+        issuer=fits.get("issuer", ""),
+        member_class=fits.get("member_class", ""),
+        owner=fits.get("owner", ""),
         answers=answers,
         read=frozenset(wish["community"] for wish in wishes if wish["read"]),
         write=frozenset(wish["community"] for wish in wishes if wish["write"]),

@@ -29,17 +29,11 @@ class Change(NamedTuple):
     log_seq: int
 
 
-def recent(chamber: Chamber, count: int, before: int | None = None) -> list[Change]:
-    """The newest `count` records, below number `before` if that is given, the newest first.
-
-    There are none in a hub without a board.
-    """
+def recent(chamber: Chamber, count: int) -> list[Change]:
+    """The newest `count` records, the newest first; none in a hub without a board."""
     with chamber.database.snapshot() as uow:
-        if not chamber.chain.founded(uow):
-            return []
-        end = store.count(uow) if before is None else min(before, store.count(uow))
-        rows = [row for row in store.kept(uow, max(end - count, 0)) if row.seq < end]
-    return [_change(row, parse_record(row.raw)) for row in reversed(rows)]
+        rows = store.below(uow, 0, store.count(uow), count) if chamber.chain.founded(uow) else []
+    return [change_of(row) for row in rows]
 
 
 def about(chamber: Chamber, issuer: str) -> list[Change]:
@@ -47,7 +41,7 @@ def about(chamber: Chamber, issuer: str) -> list[Change]:
     with chamber.database.snapshot() as uow:
         rows = store.kept(uow) if chamber.chain.founded(uow) else []
     read = [(row, parse_record(row.raw)) for row in rows]
-    return [_change(row, record) for row, record in read if _subject(record) == issuer]
+    return [change_of(row, record) for row, record in read if _subject(record) == issuer]
 
 
 def published(chamber: Chamber) -> Iterator[PublishedRecord]:
@@ -55,17 +49,24 @@ def published(chamber: Chamber) -> Iterator[PublishedRecord]:
     with chamber.database.snapshot() as uow:
         rows = store.kept(uow) if chamber.chain.founded(uow) else []
     for row in rows:
-        yield PublishedRecord(log_seq=row.log_seq, r=row.nonce.hex(), record=parse_record(row.raw))
+        yield published_as(row)
+
+
+def published_as(row: store.Kept) -> PublishedRecord:
+    """A record as it is published."""
+    return PublishedRecord(log_seq=row.log_seq, r=row.nonce.hex(), record=parse_record(row.raw))
+
+
+def change_of(row: store.Kept, record: Record | None = None) -> Change:
+    """What a record did."""
+    read = record or parse_record(row.raw)
+    return Change(row.seq, read.at, explain(read), row.log_seq)
 
 
 def first_policy(chamber: Chamber) -> Policy:
     """The policy that the board was founded with; the default one in a hub without a board."""
     first = next(published(chamber), None)
     return first.record.body.policy if first and isinstance(first.record.body, Genesis) else Policy()
-
-
-def _change(row: store.Kept, record: Record) -> Change:
-    return Change(row.seq, record.at, explain(record), row.log_seq)
 
 
 def _subject(record: Record) -> str | None:

@@ -39,6 +39,15 @@ def kept(uow: UnitOfWork, first: int = 0) -> list[Kept]:
     ]
 
 
+def below(uow: UnitOfWork, first: int, end: int, count: int) -> list[Kept]:
+    """The newest `count` records of those from number `first` on and below `end`, the newest first."""
+    chosen = select(*(_record.c[name] for name in Kept._fields)).where(
+        _record.c.seq >= first, _record.c.seq < end
+    )
+    rows = uow.conn.execute(chosen.order_by(_record.c.seq.desc()).limit(count))
+    return [Kept(*row) for row in rows]
+
+
 def one(uow: UnitOfWork, seq: int) -> Kept | None:
     """One record."""
     row = uow.conn.execute(_KEPT.where(_record.c.seq == seq)).one_or_none()

@@ -1,8 +1,9 @@
 """Published entries counted by day and kind, so that nobody has to count the log again to show how it grew."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import case, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork, table
@@ -50,3 +51,17 @@ def totals(uow: UnitOfWork) -> dict[str, int]:
     """How many entries of each kind there are; kinds without any are left out."""
     chosen = _day.select().with_only_columns(_day.c.kind, func.sum(_day.c.entries)).group_by(_day.c.kind)
     return {kind: int(entries) for kind, entries in uow.conn.execute(chosen)}
+
+
+def growth(uow: UnitOfWork, kind: str | None) -> Sequence[tuple[int, int, int]]:
+    """Each day that has entries, in order: the day, how many it has, and how many of those are of `kind`, or of any."""
+    counted = literal(True) if kind is None else _day.c.kind == kind
+    chosen = (
+        _day.select()
+        .with_only_columns(
+            _day.c.day, func.sum(_day.c.entries), func.sum(case((counted, _day.c.entries), else_=0))
+        )
+        .group_by(_day.c.day)
+        .order_by(_day.c.day)
+    )
+    return [(day, int(total), int(matching)) for day, total, matching in uow.conn.execute(chosen)]

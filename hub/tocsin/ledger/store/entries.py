@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from tocsin.db import UnitOfWork, View, table
 from tocsin.ledger.store.tables import EntryRow, LedgerHeadRow
 from tocsin_schemas.ledger import Entry
-from tocsin_schemas.vocabulary import BOARD, DOCKET
+from tocsin_schemas.vocabulary import BOARD, DOCKET, SCOPE_WORDS
 
 _head: Final = table(LedgerHeadRow)
 _entry: Final = table(EntryRow)
@@ -61,6 +61,38 @@ def of_the_board(uow: UnitOfWork) -> list[tuple[int, Entry]]:
 def of_the_docket(uow: UnitOfWork) -> list[tuple[int, Entry]]:
     """The entries that seal the board's proceedings, each behind its leaf index, in order."""
     return _under(uow, DOCKET)
+
+
+def matching(
+    uow: UnitOfWork,
+    first: int,
+    end: int,
+    count: int,
+    *,
+    kind: str | None,
+    community: str | None,
+    since: int | None,
+    until: int | None,
+) -> list[tuple[int, Entry]]:
+    """The newest `count` entries at the leaf indexes `first` up to but without `end` that are of a kind, of a community
+    and of a time (Unix seconds), each behind its leaf index; the newest first. None stands for any.
+
+    It reads whatever lies between the two indexes, but for a scope word, which has an index of its own.
+    """
+    chosen = _entry.select().with_only_columns(_entry.c.seq, *_COLUMNS)
+    if community in SCOPE_WORDS:
+        chosen = chosen.where(text(f"community = '{community}'"))
+    elif community is not None:
+        chosen = chosen.where(_entry.c.community == community)
+    chosen = chosen.where(_entry.c.seq >= first, _entry.c.seq < end)
+    if kind is not None:
+        chosen = chosen.where(_entry.c.kind == kind)
+    if since is not None and until is not None:
+        chosen = chosen.where(_entry.c.recorded_at >= since, _entry.c.recorded_at < until)
+    return [
+        (row[0], Entry(*row[1:]))
+        for row in uow.conn.execute(chosen.order_by(_entry.c.seq.desc()).limit(count))
+    ]
 
 
 def put_back(uow: UnitOfWork, seq: int, entry: Entry) -> None:
