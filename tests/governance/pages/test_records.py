@@ -254,7 +254,7 @@ def test_records_are_searched_by_kind_subject_and_day(
     assert "Older ones have not been looked at yet" in aud.read("/console/audit?kind=genesis").text
 
     for wrong in (
-        "kind=power",
+        "kind=zebra",
         "subject=javascript:alert",
         "subject=nowhere",
         "day=2026-02-30",
