@@ -77,8 +77,9 @@ class MemberStanding:
     """Where one member, or one admitted applicant, stands.
 
     `since` and `cause` are the time and the number of the record that brought it into `state`; `decided_by` the
-    decision, where one did. `communities` maps a slug to (read, write). `awaiting` are thumbprints of keys it has still
-    to prove. `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency
+    decision, where one did. `joined_at` is when its keys were proved: since then it is, or was, a member.
+    `communities` maps a slug to (read, write). `awaiting` are thumbprints of keys it has still to prove.
+    `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency
     interrupted, `emergency_until` that emergency's end by the policy under which it began, `emergency_over` when the
     last one ended that no ballot confirmed; `activated` whether it was ever active; `watch_until` the end of the watch
     after a suspension; `left_suspended` whether it withdrew from one; `absences` every time in which its seat on the
@@ -94,6 +95,7 @@ class MemberStanding:
     sponsors: tuple[str, ...]
     admitted_by: int
     admitted_at: int
+    joined_at: int | None = None
     communities: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
     keys: Mapping[str, KeyStanding] = field(default_factory=dict)
     awaiting: frozenset[str] = frozenset()
@@ -283,6 +285,8 @@ def moved(member: MemberStanding, target: State, record: int, at: int, policy: P
     if "emergency_suspended" not in {was, target}:
         # An emergency only interrupts: what was decided before it can still be appealed after it.
         changed["decided_by"] = None
+    if was == "approved_pending_keys" and target == "provisional":
+        changed["joined_at"] = at
     if was == "provisional":
         changed["paused_at"] = at
     if target == "provisional":

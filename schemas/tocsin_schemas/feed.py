@@ -14,6 +14,7 @@ from tocsin_schemas.policy import Policy
 from tocsin_schemas.published import never_null
 from tocsin_schemas.vocabulary import (
     Band,
+    DecisionType,
     EntryKind,
     GoneReason,
     MemberClass,
@@ -189,10 +190,29 @@ class CommunityView(Answer):
     may_write: bool
 
 
+class MotionNotice(Answer):
+    """A motion against the member, which it is hereby told of: `text` is what the board is asked to do.
+
+    `noticed_at` is since when notice runs and `notice_ends` when it is over, where the rules give notice. While it is
+    only proposed, its ballot opens and closes at `opens_at` and `closes_at` at the earliest.
+    """
+
+    motion: str
+    type: DecisionType
+    text: str
+    state: Literal["proposed", "discussion", "ballot"]
+    proposed_at: Timestamp
+    noticed_at: Timestamp | None = None
+    notice_ends: Timestamp | None = None
+    opens_at: Timestamp
+    closes_at: Timestamp
+
+
 class Me(Answer):
     """Who the caller is to this hub, and what is left of its cap in this hour.
 
-    `disabled_endpoints` are those of its webhook endpoints to which the hub has stopped sending.
+    `disabled_endpoints` are those of its webhook endpoints to which the hub has stopped sending, `motions` those of the
+    board against it: to suspend, sanction, expel or refuse it.
     """
 
     issuer: str
@@ -205,6 +225,7 @@ class Me(Answer):
     signals_left: int
     log_size: int
     disabled_endpoints: list[str] = Field(default_factory=list)
+    motions: list[MotionNotice] = Field(default_factory=list)
 
 
 class MemberStandingView(Answer):

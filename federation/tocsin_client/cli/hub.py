@@ -6,7 +6,7 @@ from typing import Final
 from tocsin_client.cli.console import Console, command
 from tocsin_client.log import Log
 from tocsin_schemas.checkpoint import is_sandbox
-from tocsin_schemas.feed import CommunityView
+from tocsin_schemas.feed import CommunityView, MotionNotice
 from tocsin_schemas.vocabulary import MemberState
 
 IN_PLAIN_WORDS: Final[Mapping[MemberState, str]] = {
@@ -43,6 +43,7 @@ def hub(console: Console) -> None:
         *(f"  {view.community}: {_rights(view)}" for view in me.communities),
         f"{me.signals_left:,} of {me.signals_per_hour:,} signals are left in this hour.",
     ]
+    lines += [against_you(moved) for moved in me.motions]
     lines += [
         f"The hub has stopped sending to your endpoint {one}: tocsin webhook show {one}"
         for one in me.disabled_endpoints
@@ -50,6 +51,18 @@ def hub(console: Console) -> None:
     if sandbox:
         lines.append("This hub is a sandbox: no board decides there, and nothing in it is in earnest.")
     console.result({"hub": profile.hub, "sandbox": sandbox, **me.model_dump()}, "\n".join(lines))
+
+
+def against_you(moved: MotionNotice) -> str:
+    """A motion against the member, in words: what is moved, its clocks, and what can be done."""
+    early = "not before " if moved.state == "proposed" else ""
+    opened = "opened" if moved.state == "ballot" else "opens"
+    notice = f" Notice runs from {moved.noticed_at} to {moved.notice_ends}." if moved.notice_ends else ""
+    return (
+        f"Moved against you: {moved.text} Motion {moved.motion}, proposed {moved.proposed_at}.{notice}"
+        f" The ballot {opened} {early}{moved.opens_at} and closes {early}{moved.closes_at}."
+        " If it passes you can appeal: tocsin member appeal NUMBER"
+    )
 
 
 def _rights(view: CommunityView) -> str:

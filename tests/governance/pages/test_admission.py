@@ -9,7 +9,6 @@ import pytest
 from tests.accounts.asking import assert_page, assert_refused_page, refuses
 from tests.governance.pages.sitting import ASKED, Room, forms, landed
 from tests.support.board import DOCUMENT, VETTERS
-from tests.support.board import DOCUMENT
 from tests.support.console import Visitor
 from tests.support.pages import Reader
 from tocsin.governance.rules.applications import QUESTIONS
@@ -269,7 +268,7 @@ def test_whatever_a_draft_lacks_is_completed_on_its_page(room: Room) -> None:
     assert landed(applicant.post(f"{path}/answers", secret=secret, **whole)) == path
     assert links(applicant.read(path)) == set()
     assert landed(applicant.post(f"{path}/submission", secret=secret)) == path
-    view = applications.application(room.board.chamber, number)
+    view = applications.application(room.board.chamber, number, VETTERS[0])
     assert (view.state, view.member_class) == ("submitted", "hotline")
     assert view.control_group == control_group_id("https://parent.example")
     assert [held.kid for held in view.keys] == [key.public.kid]

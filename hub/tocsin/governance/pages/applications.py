@@ -15,7 +15,7 @@ from tocsin.governance.pages.details import approval
 from tocsin.governance.rules.applications import QUESTIONS
 from tocsin.governance.rules.motions import read_digest
 from tocsin.governance.service import applications, motions, vetting
-from tocsin.governance.service.views import ApplicationView
+from tocsin.governance.service.views import ApplicationLine, ApplicationStatus, ApplicationView, Standing
 from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Sent, allowed, page, person, to
 from tocsin.web.people import Approval, Person
@@ -23,13 +23,8 @@ from tocsin_schemas.vocabulary import ApplicationState, VettingItem, VettingResu
 
 router: Final = APIRouter(prefix="/console/applications", include_in_schema=False)
 
-WAITING: Final = frozenset({"draft", "submitted", "vetting", "info_requested"})
-"""States with a clock of their own."""
-GROUPS: Final[tuple[tuple[str, tuple[ApplicationState, ...]], ...]] = (
-    ("To be checked", ("submitted", "vetting", "info_requested")),
-    ("Before the board", ("discussion", "ballot", "approved_pending_keys")),
-    ("Ended", ("rejected", "lapsed")),
-)
+CHECKED: Final = frozenset({"submitted", "vetting", "info_requested"})
+HANDED_IN: Final = tuple(state for state in get_args(ApplicationState) if state != "draft")
 """Drafts are the applicant's own affair until they are handed in."""
 Vetter = Annotated[Approver, Depends(approver("application.vet"))]
 
@@ -38,18 +33,35 @@ Vetter = Annotated[Approver, Depends(approver("application.vet"))]
 def listed(request: Request, who: Annotated[Person, Depends(person("application.read"))]) -> Response:
     """Every application that was handed in, by where it stands."""
     at = actors.chamber(request)
-    by = actors.caller(who)
-    groups = [(title, applications.applications(at, by, *states)) for title, states in GROUPS]
+    groups: dict[str, list[ApplicationLine]] = {"To be checked": [], "Before the board": [], "Ended": []}
+    for line in applications.applications(at, actors.caller(who), *HANDED_IN):
+        groups[_group(line.status)].append(line)
     return page(
         request,
         who,
         "governance/applications.html",
-        groups=groups,
-        WAITING=WAITING,
-        APPLICATIONS=words.APPLICATIONS,
+        groups=groups.items(),
+        ending=ending,
+        STANDINGS=words.STANDINGS,
         CLASSES=words.CLASSES,
         short=words.short,
     )
+
+
+def _group(status: ApplicationStatus) -> str:
+    if status.stands.ended:
+        return "Ended"
+    return "To be checked" if status.state in CHECKED else "Before the board"
+
+
+def ending(stands: Standing) -> str:
+    """How the application of an organisation that was admitted has ended; nothing for any other."""
+    admission = stands.admission
+    if admission is None or not stands.ended:
+        return ""
+    if admission.again:
+        return "Admitted; it has applied again since, and this is how it stands now"
+    return "Admitted; not all keys were proved in time" if admission.joined_at is None else "Became a member"
 
 
 @router.get("/{application_id}")
@@ -213,8 +225,8 @@ def _shown(
         short=words.short,
         QUESTIONS=QUESTIONS,
         ITEMS=words.ITEMS,
-        WAITING=WAITING,
-        APPLICATIONS=words.APPLICATIONS,
+        ending=ending,
+        STANDINGS=words.STANDINGS,
         CLASSES=words.CLASSES,
     )
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
-from tocsin.governance.pages.applications import WAITING
+from tocsin.governance.pages.standing import host
 from tocsin.governance.pages.words import Advice
 from tocsin.governance.rules.applications import (
     MAX_KEYS,
@@ -32,6 +32,7 @@ from tocsin.governance.rules.applications import (
 )
 from tocsin.governance.service import appeals, applications
 from tocsin.governance.service.applications import TakenBefore
+from tocsin.governance.service.dossier import LAPSING
 from tocsin.governance.service.views import ApplicationStatus
 from tocsin.web.console import Form, Sent, form, page, to, visit
 from tocsin_schemas.problems import REGISTRY
@@ -208,7 +209,8 @@ def _taken(request: Request, error: TakenBefore) -> Response:
 
 
 def _status(request: Request, application_id: str, kept: Kept, wrongs: Mapping[str, Advice]) -> Response:
-    found = applications.status(actors.chamber(request), application_id)
+    at = actors.chamber(request)
+    found = applications.status(at, application_id)
     questions = _questions(found)
     fields = {*questions, *(_FIELDS.keys() - {"issuer"} if found.state == "draft" else ())}
     return page(
@@ -226,8 +228,11 @@ def _status(request: Request, application_id: str, kept: Kept, wrongs: Mapping[s
         wrongs={name if name in fields else "": wrong for name, wrong in wrongs.items()},
         max_keys=MAX_KEYS,
         CLASSES=words.CLASSES,
-        WAITING=WAITING,
-        APPLICATIONS=words.APPLICATIONS,
+        hub=at.issuer,
+        member=f"/members#{host(found.issuer)}",
+        MEMBERS=words.MEMBERS,
+        WAITING=LAPSING,
+        STANDINGS=words.STANDINGS,
         ONLY=ONLY,
         said=words.said,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from tocsin.governance.pages import actors, words
+from tocsin.governance.pages import actors, against, words
 from tocsin.governance.pages.docket import about, waiting
 from tocsin.governance.service import applications, history, incoming, member_acts, motions
 from tocsin.governance.service.views import ApplicationView, DocketLine
@@ -64,6 +64,7 @@ def home(request: Request, who: Annotated[Person, Depends(person("home.read"))])
         SEATS=words.SEATS,
         keys=member_acts.reminders(at, mine) if asks and state is not None else [],
         changes=[] if state is None else history.recent(at, CHANGES),
+        **against.told(request, state, who.organisations),
     )
 
 
@@ -105,18 +106,18 @@ def _number(kind: str, number: str) -> str:
 def _application(view: ApplicationView, who: Person, *, proposes: bool) -> Iterator[Task]:
     path, number = f"/console/applications/{view.id}", _number("application", view.id)
     if view.state == "submitted":
-        yield Task("Begin to check an application", path, view.lapses_at, "", number)
+        yield Task("Begin to check an application", path, view.stands.lapses_at, "", number)
         return
     if not view.missing and not view.open_motion:
         if proposes:
-            yield Task("Propose an admission", path, view.lapses_at, "Its vetting is complete", number)
+            yield Task("Propose an admission", path, view.stands.lapses_at, "Its vetting is complete", number)
         return
     mine = sum(
         not item.complete and all(check.checker != who.handle for check in item.checks) for item in view.items
     )
     if mine:
         what = "1 item" if mine == 1 else f"{mine} items"
-        yield Task(f"Check {what} of an application", path, view.lapses_at, "", number)
+        yield Task(f"Check {what} of an application", path, view.stands.lapses_at, "", number)
 
 
 def _terms(state: BoardState, handle: str, now: int) -> Iterator[Task]:

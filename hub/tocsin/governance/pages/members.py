@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from tocsin.governance.pages import actors, words
+from tocsin.governance.pages.standing import host
 from tocsin.governance.rules.watching import watched_until
 from tocsin.members.service import Members
 from tocsin.web.console import page
@@ -38,6 +39,7 @@ def members(request: Request) -> Response:
             ("Members", [line for line in lines if line.state not in words.ENDED]),
             ("Former members", [line for line in lines if line.state in words.ENDED]),
         ),
+        name_of=host,
         CLASSES=words.CLASSES,
         MEMBERS=words.MEMBERS,
     )

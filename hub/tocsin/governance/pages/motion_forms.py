@@ -137,7 +137,10 @@ def _member(kind: DecisionType, state: BoardState) -> Entry:
 
 def _notice(state: BoardState) -> tuple[Entry, ...]:
     present = _issuers(member for member in state.members.values() if member.state not in FINAL)
-    hint = "The policy's days of notice before the ballot opens. Empty: this motion is the notice, as of now"
+    hint = (
+        "The policy's days of notice before the ballot opens. Empty: this motion is the notice, as of now; the member"
+        " sees it at its console, with all its clocks"
+    )
     return (
         Entry("noticed_at", "instant", "When it was told of the complaint (UTC)", hint, required=False),
         Entry(

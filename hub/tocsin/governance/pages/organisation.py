@@ -8,7 +8,7 @@ from tocsin.accounts.rules import OF_A_MEMBER
 from tocsin.accounts.service import Accounts, directory
 from tocsin.accounts.service.enrolling import Link
 from tocsin.errors import Refused
-from tocsin.governance.pages import actors, words
+from tocsin.governance.pages import actors, against, words
 from tocsin.governance.service import member_acts
 from tocsin.members.service import ClientView, Members, MemberView
 from tocsin.web.console import Sent, page, person, to
@@ -116,6 +116,7 @@ def _shown(
         wrong=advice,
         MEMBERS=words.MEMBERS,
         CLOCKS=words.CLOCKS,
+        **against.told(request, state, [] if issuer is None else [issuer]),
     )
 
 

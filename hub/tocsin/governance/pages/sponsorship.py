@@ -67,5 +67,5 @@ def _shown(
         found=found,
         done=done,
         wrong=advice,
-        APPLICATIONS=words.APPLICATIONS,
+        STANDINGS=words.STANDINGS,
     )

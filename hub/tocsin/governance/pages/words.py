@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, get_args
 
 from tocsin.governance.rules.applications import QUESTIONS
-from tocsin.governance.rules.motions import MOTION_STATES
+from tocsin.governance.rules.motions import AGAINST_A_MEMBER, MOTION_STATES
 from tocsin_schemas.governance import ClockRule
 from tocsin_schemas.problems import REGISTRY, Refused
 from tocsin_schemas.tally import Result, RuleName
@@ -74,6 +74,18 @@ DECISIONS: Final[Mapping[str, Titled]] = {
 }
 """What the board can decide."""
 
+AGAINST: Final[Mapping[str, str]] = {
+    "member.refuse": "Its probation would end without membership, and nothing that it said would count. It could apply"
+    " again when the policy's wait is over.",
+    "member.suspend": "Until that day it would neither send nor read, its keys would be dead, and nothing that it said"
+    " would count.",
+    "member.sanction": "It would read, but neither send nor vote, until the board reinstates it. What it said would"
+    " stand.",
+    "member.expel": "It would be out for good, and nothing that it said would count. It could apply again when the"
+    " policy's wait is over.",
+}
+"""What a motion against a member would do to it, as the member is told."""
+
 MOTIONS: Final[Mapping[str, Titled]] = {
     "proposed": Titled("Waits for endorsers", "Two other seats endorse it, or it lapses."),
     "discussion": Titled("In discussion", "Remarks are made; nobody votes yet."),
@@ -133,13 +145,15 @@ APPLICATIONS: Final[Mapping[str, Titled]] = {
     "discussion": Titled("Before the board", "The board discusses the admission."),
     "ballot": Titled("Ballot open", "The board votes on the admission."),
     "approved_pending_keys": Titled(
-        "Admitted, keys to prove", "The applicant has to prove its keys, or the admission lapses."
+        "Admitted, keys to prove", "The applicant proves its keys in time, or the admission lapses."
     ),
     "rejected": Titled(
         "Refused", "The board voted against it. It may be appealed, or made again after a wait."
     ),
     "lapsed": Titled("Lapsed", "It was given up, or nobody took it further in time."),
 }
+STANDINGS: Final[Mapping[str, Titled]] = {**APPLICATIONS, **MEMBERS}
+"""Where an application stands: once it is admitted, as the member that came of it."""
 
 CLOCKS: Final[Mapping[str, str]] = {
     "keys-lapsed": "the admission lapses unless the keys are proved",
@@ -298,6 +312,7 @@ def demand_words(words: Mapping[str, object], codes: Iterable[str]) -> None:
 
 
 demand_words(DECISIONS, DECISION_TYPES)
+demand_words(AGAINST, AGAINST_A_MEMBER)
 demand_words(MOTIONS, MOTION_STATES)
 demand_words(RESULTS, get_args(Result))
 demand_words(RULES, get_args(RuleName))

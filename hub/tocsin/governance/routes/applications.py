@@ -68,16 +68,20 @@ def apply(chamber: Proceedings, content: JsonBody) -> AppliedView:
 @router.get(
     "/{application}",
     summary="Where an application stands",
+    response_model_exclude_none=True,
     responses=problems.documented("not-found"),
 )
 def status(chamber: Proceedings, application: str) -> ApplicationStateView:
-    """Its state, until when it has time, the questions that were asked again, and what a draft still needs."""
+    """Its state, until when it has time, the questions that were asked again, and what a draft still needs; once
+    admitted, as the chain says.
+    """
     return application_state(applications.status(chamber, application))
 
 
 @router.post(
     "/{application}/submission",
     summary="Hand in a draft",
+    response_model_exclude_none=True,
     responses={**_REFUSED, **problems.documented("not-found", "conflict", "claim-missing")},
     openapi_extra=bodies(ApplicationSecret),
 )
@@ -90,6 +94,7 @@ def submit(chamber: Proceedings, application: str, content: JsonBody) -> Applica
 @router.post(
     "/{application}/answers",
     summary="Answer what was asked again",
+    response_model_exclude_none=True,
     responses={**_REFUSED, **problems.documented("not-found", "conflict", "claim-missing")},
     openapi_extra=bodies(ApplicationAnswers),
 )
@@ -105,6 +110,7 @@ def answer(chamber: Proceedings, application: str, content: JsonBody) -> Applica
 @router.post(
     "/{application}/withdrawal",
     summary="Give an application up",
+    response_model_exclude_none=True,
     responses={**_REFUSED, **problems.documented("not-found", "conflict")},
     openapi_extra=bodies(ApplicationSecret),
 )
@@ -130,6 +136,7 @@ def appeal(chamber: Proceedings, application: str, content: JsonBody) -> Filed:
 @router.post(
     "/sponsors",
     summary="Stand up for an applicant",
+    response_model_exclude_none=True,
     responses={**_REFUSED, **problems.documented("not-found", "conflict", "sponsors-ineligible")},
     openapi_extra=bodies(
         jwt="A JWS of type tocsin-sponsorship+jwt by a key of the sponsor over {iss, aud, iat, jti, application}."

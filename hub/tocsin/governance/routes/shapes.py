@@ -15,6 +15,7 @@ from tocsin.governance.service.views import ApplicationStatus, BallotPaper, Moti
 from tocsin_schemas.decisions import Decision, Params
 from tocsin_schemas.feed import Answer, Timestamp
 from tocsin_schemas.ledger import rfc3339
+from tocsin_schemas.membership import State
 from tocsin_schemas.signals import Digest
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import ApplicationState, Choice, DecisionType, RecusalReason
@@ -40,13 +41,21 @@ class AppliedView(Answer):
 
 
 class ApplicationStateView(Answer):
-    """Where an application stands, the questions that were asked again, and what a draft still needs."""
+    """Where an application stands, the questions that were asked again, and what a draft still needs; once it is
+    admitted, what the chain says.
+
+    `lapses_at` is until when somebody has to act, where something lapses: after an admission, until when the keys
+    `awaiting` have to be proved. `decision` is the one that admitted it, `member_since` when the last key was proved.
+    """
 
     id: str
     issuer: str
-    state: ApplicationState
+    state: State
     since: Timestamp
-    lapses_at: Timestamp
+    lapses_at: Timestamp | None = None
+    decision: int | None = None
+    awaiting: list[str] | None = None
+    member_since: Timestamp | None = None
     asked: list[Annotated[str, Field(json_schema_extra={"enum": list(QUESTIONS)})]]
     missing: list[Annotated[str, Field(json_schema_extra={"enum": [*QUESTIONS, "keys"]})]]
 
@@ -129,12 +138,16 @@ class Filed(Answer):
 
 def application_state(status: ApplicationStatus) -> ApplicationStateView:
     """Where an application stands."""
+    stands, admission = status.stands, status.stands.admission
     return ApplicationStateView(
         id=status.id,
         issuer=status.issuer,
-        state=status.state,
-        since=rfc3339(status.since),
-        lapses_at=rfc3339(status.lapses_at),
+        state=stands.state,
+        since=rfc3339(stands.since),
+        lapses_at=_at(stands.lapses_at),
+        decision=None if admission is None else admission.decision,
+        awaiting=list(admission.awaiting) or None if admission is not None else None,
+        member_since=None if admission is None else _at(admission.joined_at),
         asked=list(status.asked),
         missing=list(status.missing),
     )

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from pydantic import ValidationError
 
 from tocsin_schemas.decisions import PARAMS, SUBJECT_PATTERN, Decision, Params, Recusal
+from tocsin_schemas.member_effects import APPEALABLE
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Seat
@@ -22,8 +23,9 @@ from tocsin_schemas.signals import ISSUER_PATTERN
 from tocsin_schemas.vocabulary import DecisionType, RecusalReason, RemarkStance, RemarkTopic
 
 MotionState = Literal["proposed", "discussion", "ballot", "closed", "lapsed", "withdrawn"]
+OpenState = Literal["proposed", "discussion", "ballot"]
 MOTION_STATES: Final[tuple[MotionState, ...]] = get_args(MotionState)
-OPEN_STATES: Final[tuple[MotionState, ...]] = ("proposed", "discussion", "ballot")
+OPEN_STATES: Final[tuple[OpenState, ...]] = get_args(OpenState)
 
 ENDORSERS: Final = 2
 STALE_SECONDS: Final = 90 * DAY
@@ -39,6 +41,8 @@ ELSEWHERE: Final[Mapping[DecisionType, str]] = {
     "appeal.dismiss": "an appeal is what moves it",
 }
 """The kinds of decision that are not proposed like others, and why."""
+AGAINST_A_MEMBER: Final = tuple(kind for kind, result in APPEALABLE.items() if result == "passes")
+"""The kinds of decision that take something from a member: it is told of the motion, and can appeal the decision."""
 
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")

@@ -31,7 +31,6 @@ from tocsin_schemas.policy import Policy
 from tocsin_schemas.vocabulary import ApplicationState
 
 OPEN_FOR_SPONSORS: Final = frozenset({"submitted", "vetting", "info_requested"})
-_LAPSING: Final = ("draft", "submitted", "vetting", "info_requested")
 _NOTHING: Final = Amendment()
 
 
@@ -99,7 +98,7 @@ def submit(chamber: Chamber, application_id: str, secret: str) -> ApplicationSta
     with dossier_open(chamber, application_id) as uow:
         row = _own(uow, application_id, secret)
         _submit(uow, row, chamber.chain.state(uow).policy)
-        return _status(uow, application_id)
+        return _status(chamber, uow, application_id)
 
 
 def answer(
@@ -122,7 +121,7 @@ def answer(
         if row.state == "draft":
             store.put_answers(uow, row.id, given)
             _amend(chamber, uow, row, amendment)
-            return _status(uow, row.id)
+            return _status(chamber, uow, row.id)
         state = step(row.state, "answer")
         asked = store.asked(uow, row.id)
         for name in asked:
@@ -136,7 +135,7 @@ def answer(
         since = row.submitted_at if row.submitted_at is not None else row.created_at
         lapses_at = since + chamber.chain.state(uow).policy.application
         store.change(uow, row.id, state=state, state_since=uow.now, lapses_at=lapses_at)
-        return _status(uow, row.id)
+        return _status(chamber, uow, row.id)
 
 
 def withdraw(chamber: Chamber, application_id: str, secret: str) -> ApplicationStatus:
@@ -148,7 +147,7 @@ def withdraw(chamber: Chamber, application_id: str, secret: str) -> ApplicationS
     with dossier_open(chamber, application_id) as uow:
         row = _own(uow, application_id, secret)
         _move(uow, row, "abandon")
-        return _status(uow, row.id)
+        return _status(chamber, uow, row.id)
 
 
 def status(chamber: Chamber, application_id: str) -> ApplicationStatus:
@@ -158,7 +157,7 @@ def status(chamber: Chamber, application_id: str) -> ApplicationStatus:
         Refused: `not-found`.
     """
     with chamber.database.snapshot() as uow:
-        return _status(uow, application_id)
+        return _status(chamber, uow, application_id)
 
 
 def applications(chamber: Chamber, caller: Caller, *states: ApplicationState) -> list[ApplicationLine]:
@@ -174,7 +173,7 @@ def applications(chamber: Chamber, caller: Caller, *states: ApplicationState) ->
             barred = recusal.bar(uow, state, row, caller.handle)
             lines.append(
                 ApplicationLine(
-                    _status(uow, row.id),
+                    _status(chamber, uow, row.id),
                     None if barred else dossier.view(uow, state, row),
                     None if barred is None else barred.motion,
                 )
@@ -233,11 +232,11 @@ def sponsor_signed(chamber: Chamber, token: bytes) -> ApplicationView:
 def lapse(chamber: Chamber) -> int:
     """Let applications lapse whose time is over; how many."""
     with chamber.database.snapshot() as uow:
-        waiting = [row.id for row in store.overdue(uow, _LAPSING)]
+        waiting = [row.id for row in store.overdue(uow, dossier.LAPSING)]
     if not waiting:
         return 0
     with dossier_open(chamber, *waiting) as uow:
-        rows = [row for row in store.overdue(uow, _LAPSING) if row.id in waiting]
+        rows = [row for row in store.overdue(uow, dossier.LAPSING) if row.id in waiting]
         for row in rows:
             _move(uow, row, "lapse")
         return len(rows)
@@ -334,17 +333,11 @@ def _move(uow: UnitOfWork, row: Application, act: Act) -> None:
     store.change(uow, row.id, state=step(row.state, act), state_since=uow.now)
 
 
-def _status(uow: UnitOfWork, application_id: str) -> ApplicationStatus:
+def _status(chamber: Chamber, uow: UnitOfWork, application_id: str) -> ApplicationStatus:
     row = dossier.get(uow, application_id)
-    return ApplicationStatus(
-        row.id,
-        row.issuer,
-        row.state,
-        row.state_since,
-        row.lapses_at,
-        asked=store.asked(uow, row.id),
-        missing=_lacking(uow, row.id) if row.state == "draft" else (),
-    )
+    stands = dossier.standing(uow, chamber.chain.state(uow), row)
+    missing = _lacking(uow, row.id) if row.state == "draft" else ()
+    return ApplicationStatus(row.id, row.issuer, stands, asked=store.asked(uow, row.id), missing=missing)
 
 
 def _digest(secret: str) -> bytes:

@@ -1,21 +1,30 @@
 """An application's file: what is asked of it in more than one use case."""
 
+from typing import Final
+
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import sponsors, vetting
 from tocsin.governance.rules.motions import OPEN_STATES
 from tocsin.governance.service.views import (
+    Admission,
     ApplicationView,
     CheckView,
     ItemView,
     KeyView,
     SponsorView,
+    Standing,
 )
 from tocsin.governance.store import applications as store
 from tocsin.governance.store import motions
 from tocsin.governance.store.applications import Application
+from tocsin.governance.store.motions import Motion
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.membership import FINAL
+from tocsin_schemas.vocabulary import ApplicationState
+
+LAPSING: Final[tuple[ApplicationState, ...]] = ("draft", "submitted", "vetting", "info_requested")
+"""The states of an application with a clock of their own."""
 
 
 def get(uow: UnitOfWork, application_id: str, *, lock: bool = False) -> Application:
@@ -71,6 +80,28 @@ def report_of(uow: UnitOfWork, row: Application) -> dict[str, object]:
     return vetting.report(row.id, row.issuer, store.answers(uow, row.id), store.checks(uow, row.id))
 
 
+def standing(uow: UnitOfWork, state: BoardState, row: Application) -> Standing:
+    """Where an application stands: the chain says what became of one that was admitted."""
+    return _standing(state, row, motions.of_application(uow, row.id))
+
+
+def _standing(state: BoardState, row: Application, motion: Motion | None) -> Standing:
+    member, decision = state.members.get(row.issuer), None if motion is None else motion.decision_seq
+    if row.state != "approved_pending_keys" or member is None or decision is None:
+        return Standing(row.state, row.state_since, row.lapses_at if row.state in LAPSING else None)
+    again = member.admitted_by != decision
+    pending = member.state == "approved_pending_keys" and not again
+    due = member.due_at(state.policy) if pending else None
+    admission = Admission(
+        decision,
+        row.state_since,
+        tuple(sorted(member.awaiting)) if pending else (),
+        None if again else member.joined_at,
+        again,
+    )
+    return Standing(member.state, member.since, None if due is None else due[1], admission)
+
+
 def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationView:
     """Everything about an application."""
     row = get(uow, row.id)
@@ -79,16 +110,13 @@ def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationVie
     motion = motions.of_application(uow, row.id)
     given = store.sponsors(uow, row.id)
     fit = sponsors.chosen(state, [sponsor.issuer for sponsor in given], row.control_group_id)
-    standing = state.members.get(row.issuer)
     return ApplicationView(
         id=row.id,
         issuer=row.issuer,
         member_class=row.member_class,
         control_group=row.control_group_id,
-        state=row.state,
-        since=row.state_since,
+        stands=_standing(state, row, motion),
         submitted_at=row.submitted_at,
-        lapses_at=row.lapses_at,
         answers=answers,
         keys=tuple(KeyView(key.kid, key.alg) for key in store.keys(uow, row.id)),
         communities=tuple(store.wishes(uow, row.id)),
@@ -115,5 +143,4 @@ def view(uow: UnitOfWork, state: BoardState, row: Application) -> ApplicationVie
         motion=None if motion is None else motion.id,
         open_motion=motion is not None and motion.state in OPEN_STATES,
         missing=lacking(uow, state, row),
-        member=None if standing is None else standing.state,
     )

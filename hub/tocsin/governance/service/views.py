@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from tocsin.governance.rules.applications import Answer, Wish
-from tocsin.governance.rules.motions import MotionState
+from tocsin.governance.rules.motions import MotionState, OpenState
 from tocsin_schemas.changes import Change
+from tocsin_schemas.membership import FINAL, State
 from tocsin_schemas.roster import Credential
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import (
@@ -21,6 +22,9 @@ from tocsin_schemas.vocabulary import (
     VettingResult,
 )
 
+UNDECIDED: Final[frozenset[State]] = frozenset(get_args(ApplicationState)).difference(FINAL)
+"""The states in which something may still come of an application."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -29,6 +33,40 @@ class Applied:
     id: str
     secret: str
     state: ApplicationState
+
+
+class Admission(NamedTuple):
+    """What became of an application that the board admitted: of its organisation, as the chain has it now.
+
+    `decision` is the number of the decision, `at` when it was recorded. `awaiting` are the thumbprints of the keys
+    still to be proved, and `joined_at` is when the last one was. `again`: it was admitted anew since, upon another
+    application, so that what it still has to do is done there.
+    """
+
+    decision: int
+    at: int
+    awaiting: tuple[str, ...]
+    joined_at: int | None
+    again: bool
+
+
+class Standing(NamedTuple):
+    """Where an application stands since when: by its own row, or once it is admitted by the chain.
+
+    `lapses_at` is until when somebody has to act; None where nothing lapses.
+    """
+
+    state: State
+    since: int
+    lapses_at: int | None
+    admission: Admission | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes of it as an application: it was refused, has lapsed, or made a member."""
+        if self.admission is not None and self.admission.again:
+            return True
+        return self.state not in UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +78,14 @@ class ApplicationStatus:
 
     id: str
     issuer: str
-    state: ApplicationState
-    since: int
-    lapses_at: int
+    stands: Standing
     asked: tuple[str, ...]
     missing: tuple[str, ...]
+
+    @property
+    def state(self) -> State:
+        """Its state, or its organisation's once that is admitted."""
+        return self.stands.state
 
 
 class CheckView(NamedTuple):
@@ -85,17 +126,14 @@ class ApplicationView:
     """Everything about an application, for who vets and who decides.
 
     `missing`: what a motion to admit still needs. `motion`: the newest to admit it, and whether that is open.
-    `member`: where the chain has the issuer, once it was admitted.
     """
 
     id: str
     issuer: str
     member_class: MemberClass
     control_group: str
-    state: ApplicationState
-    since: int
+    stands: Standing
     submitted_at: int | None
-    lapses_at: int
     answers: Mapping[str, tuple[Answer, ...]]
     keys: tuple[KeyView, ...]
     communities: tuple[Wish, ...]
@@ -106,7 +144,11 @@ class ApplicationView:
     motion: str | None
     open_motion: bool
     missing: tuple[str, ...]
-    member: str | None
+
+    @property
+    def state(self) -> State:
+        """Its state, or its organisation's once that is admitted."""
+        return self.stands.state
 
 
 class ApplicationLine(NamedTuple):
@@ -199,6 +241,31 @@ class MotionView:
     declared: bool | None
     closed: bool
     may: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MotionAgainst:
+    """A motion against a member, as that member is told of it: what would be done by which rule, and every clock.
+
+    `noticed_at` is when it was told of what it is accused of: by the motion itself, unless its proposer says that it
+    was before; the rules want `notice_ends` to be over when the ballot opens. Both are None for a motion without
+    notice. `opens_at` and `closes_at` are exact, but for one that is only proposed, where nothing is earlier.
+    `stale_at` is when that lapses unless it is endorsed. `until` is the end of the suspension that is moved.
+    """
+
+    id: str
+    subject: str
+    type: DecisionType
+    text: str
+    state: OpenState
+    threshold: RuleName
+    proposed_at: int
+    noticed_at: int | None
+    notice_ends: int | None
+    opens_at: int
+    closes_at: int
+    stale_at: int | None
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the hub remembers of motions and their ballots: the queries of each use case."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, func, select, true, tuple_
@@ -112,6 +112,14 @@ def about(uow: UnitOfWork, subject: str, kind: DecisionType) -> list[Motion]:
         motion.c.subject == subject, motion.c.type == kind, motion.c.state.in_(OPEN_STATES)
     )
     return [_motion(row) for row in uow.conn.execute(chosen.order_by(motion.c.id))]
+
+
+def against(uow: UnitOfWork, subjects: Collection[str], kinds: Collection[DecisionType]) -> list[Motion]:
+    """Open motions of these types about any of these subjects: the one whose state ends first comes first."""
+    chosen = _MOTIONS.where(
+        motion.c.state.in_(OPEN_STATES), motion.c.type.in_(kinds), motion.c.subject.in_(subjects)
+    )
+    return [_motion(row) for row in uow.conn.execute(chosen.order_by(motion.c.until, motion.c.id))]
 
 
 def of_application(uow: UnitOfWork, application_id: str) -> Motion | None:
