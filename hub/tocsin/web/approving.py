@@ -37,9 +37,9 @@ class Approver(NamedTuple):
         What was sent comes back in the page that asks: call it only when each of these fields is known to fit.
 
         Raises:
-            ApprovalNeeded: without a passkey's answer.
-            Refused: `challenge-invalid`, `credential-unknown`, `credential-cloned`, `assertion-invalid`,
-                `assertion-unverified-user`; `request-invalid` for a field that the form does not have.
+            ApprovalNeeded: without a passkey's answer, or with one that is not taken (`challenge-invalid`,
+                `credential-unknown`, `assertion-invalid`, `assertion-unverified-user`): it is asked for anew.
+            Refused: `credential-cloned`; `request-invalid` for a field that the form does not have.
         """
         fields = {name: value for name, value in self.sent.items() if name not in ANSWER}
         if not fields.keys() <= set(names):
@@ -48,7 +48,14 @@ class Approver(NamedTuple):
         at = desk(self.request)
         if not all(self.sent.get(name) for name in ANSWER):
             raise ApprovalNeeded(what, fields, *at.approval(self.person, self.action, subject))
-        at.approve(self.person, self.action, subject, self.sent)
+        try:
+            at.approve(self.person, self.action, subject, self.sent)
+        except Refused as error:
+            if error.code == "credential-cloned":
+                raise
+            raise ApprovalNeeded(
+                what, fields, *at.approval(self.person, self.action, subject), again=error
+            ) from None
         return self.person
 
 

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.routing import Match
 
 from tocsin.errors import Refused
 from tocsin.web import html
@@ -326,10 +327,23 @@ def is_page(request: Request) -> bool:
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
 
 
-def refused(request: Request, error: Refused) -> Response:
-    """A refusal as a page; who is not signed in goes to do so, and comes back."""
-    reading = request.method in SAFE
+def form_page(request: Request) -> str:
+    """The page that has the form which was sent: the path itself or the nearest one above it that can be read."""
     path = request.url.path
+    while path.startswith(f"{HOME}/"):
+        asked = {**request.scope, "path": path, "method": "GET"}
+        if _RETURN.fullmatch(path) and any(
+            route.matches(asked)[0] is Match.FULL for route in request.app.router.routes
+        ):
+            return path
+        path = path.rpartition("/")[0]
+    return HOME
+
+
+def refused(request: Request, error: Refused) -> Response:
+    """A refusal as a page; who is not signed in goes to do so, and comes back: to the page that has the form sent."""
+    reading = request.method in SAFE
+    path = request.url.path if reading else form_page(request)
     who: Person | None = getattr(request.state, "person", None)
     problem = REGISTRY[error.code]
     if reading and error.code == "signed-out":
@@ -348,18 +362,28 @@ def refused(request: Request, error: Refused) -> Response:
             request,
             who,
             "console/approval.html",
-            status=problem.status,
+            status=problem.status if error.again is None else REGISTRY[error.again.code].status,
             passkeys=True,
             problem=problem,
             needed=error,
+            again=None if error.again is None else REGISTRY[error.again.code],
         )
     else:
+        out, back = error.code == "signed-out", "" if reading or path == HOME else path
         answer = page(
-            request, who, "console/refused.html", status=problem.status, problem=problem, error=error
+            request,
+            who,
+            "console/refused.html",
+            status=problem.status,
+            problem=problem,
+            error=error,
+            back=back,
+            out=out,
         )
         if error.retry_after is not None:
             answer.headers["Retry-After"] = str(error.retry_after)
-        return answer
+        if not (out and back):
+            return answer
     if _RETURN.fullmatch(path):
         set_cookie(answer, RETURN_COOKIE, path, max_age=RETURN_SECONDS)
     return answer

@@ -85,17 +85,24 @@ class Approval(NamedTuple):
 class ApprovalNeeded(Refused):
     """Somebody is to approve with a passkey what they have just sent.
 
-    `fields` are what they sent, `challenge` is what one of the passkeys `allow` has to answer.
+    `fields` are what they sent, `challenge` is what one of the passkeys `allow` has to answer; `again` says why an
+    answer that came already was not taken.
     """
 
     def __init__(
-        self, what: Approval, fields: Mapping[str, str], challenge: str, allow: tuple[str, ...]
+        self,
+        what: Approval,
+        fields: Mapping[str, str],
+        challenge: str,
+        allow: tuple[str, ...],
+        again: Refused | None = None,
     ) -> None:
         super().__init__("approval-needed", "", "approve it with your passkey")
         self.what = what
         self.fields = fields
         self.challenge = challenge
         self.allow = allow
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)

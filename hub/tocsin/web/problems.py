@@ -118,7 +118,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
     # An unknown member's name is the caller's own word: leave it out.
     path = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
     field = ".".join(str(part) for part in path if isinstance(part, int) or _NAME.fullmatch(part))
-    return _answer(request, Refused("request-invalid", field, f"not acceptable here ({first['type']})"))
+    # The word of a list is for programs.
+    why = "not acceptable here" if console.is_page(request) else f"not acceptable here ({first['type']})"
+    return _answer(request, Refused("request-invalid", field, why))
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

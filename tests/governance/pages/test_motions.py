@@ -65,7 +65,7 @@ def test_a_form_comes_back_with_what_was_wrong_and_keeps_what_fits(room: Room) -
         answer = s1.post("/console/motions/new/member.suspend", **sent)
         shown = assert_refused_page(answer, "claim-invalid")
     assert SECRET not in answer.text
-    assert "Suspended until. Give a date." in shown.text
+    assert "Suspended until : Give a date" in shown.text
     chosen = {attrs.get("value") for tag, attrs in shown.tags if tag == "option" and "selected" in attrs}
     assert chosen == {PIXEL}
     with refuses(room.hub, ASKED):

@@ -4,8 +4,8 @@ Reading an application is sensitive: it asks for a purpose and is logged (`tocsi
 closed, and a seat that has not said yet whether it is goes to the motion, which asks (`service.recusal`).
 """
 
-from collections.abc import Callable
-from typing import Annotated, Final, get_args
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, NamedTuple, get_args
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -17,7 +17,7 @@ from tocsin.governance.rules.motions import read_digest
 from tocsin.governance.service import applications, motions, vetting
 from tocsin.governance.service.views import ApplicationLine, ApplicationStatus, ApplicationView, Standing
 from tocsin.web.approving import Approver, approver
-from tocsin.web.console import Sent, allowed, page, person, to
+from tocsin.web.console import Form, Sent, allowed, page, person, to
 from tocsin.web.people import Approval, Person
 from tocsin_schemas.vocabulary import ApplicationState, VettingItem, VettingResult
 
@@ -27,6 +27,15 @@ CHECKED: Final = frozenset({"submitted", "vetting", "info_requested"})
 HANDED_IN: Final = tuple(state for state in get_args(ApplicationState) if state != "draft")
 """Drafts are the applicant's own affair until they are handed in."""
 Vetter = Annotated[Approver, Depends(approver("application.vet"))]
+
+
+class _Finding(NamedTuple):
+    """What a form says of an item, as far as it fits, and why the rest does not, by field."""
+
+    item: VettingItem
+    result: VettingResult | None
+    evidence: str
+    wrongs: Mapping[str, Refused]
 
 
 @router.get("")
@@ -97,12 +106,10 @@ def check(request: Request, application_id: str, by: Vetter) -> Response:
     """Record what the person found of one item."""
     at = actors.chamber(request)
     item: VettingItem = by.sent.one_of("item", get_args(VettingItem))
-    try:
-        result: VettingResult = by.sent.one_of("result", get_args(VettingResult))
-        evidence = by.sent["evidence"].strip().lower()
-        read_digest(evidence, "evidence")
-    except Refused as error:
-        return _again(request, by.person, application_id, error, item)
+    finding = _finding(by.sent, item)
+    if finding.wrongs:
+        return _again(request, by.person, application_id, finding.wrongs, finding)
+    result, evidence = finding.result, finding.evidence
     found = "good" if result == "pass" else "wanting"
     said = f"I find “{words.ITEMS[item].title}” of {{}} {found}."
     facts = (("What it asks", words.ITEMS[item].meaning), ("Evidence (SHA-256)", evidence))
@@ -114,7 +121,7 @@ def check(request: Request, application_id: str, by: Vetter) -> Response:
         who,
         application_id,
         lambda: vetting.check(at, application_id, actors.caller(who), item, result, evidence),
-        item,
+        finding,
     )
 
 
@@ -145,9 +152,23 @@ def propose(
     try:
         view = motions.rehearse_admission(at, actors.seated(by.person), application_id)
     except Refused as error:
-        return _again(request, by.person, application_id, error, None)
+        return _again(request, by.person, application_id, {"": error}, None)
     who = by.approve(approval("Propose: Admit a member", _path(application_id), view, ()))
     return to(f"/console/motions/{motions.propose_admission(at, actors.seated(who), application_id)}")
+
+
+def _finding(sent: Form, item: VettingItem) -> _Finding:
+    result: VettingResult | None = None
+    evidence, wrongs = sent.get("evidence", "").strip().lower(), {}
+    try:
+        result = sent.one_of("result", get_args(VettingResult))
+    except Refused:
+        wrongs[f"result-{item}"] = Refused("request-invalid", "result", "choose good or wanting")
+    try:
+        read_digest(evidence, "evidence")
+    except Refused as error:
+        wrongs[f"evidence-{item}"], evidence = error, ""
+    return _Finding(item, result, evidence, wrongs)
 
 
 def _said(
@@ -176,19 +197,25 @@ def _act(
     who: Person,
     application_id: str,
     act: Callable[[], object],
-    item: VettingItem | None = None,
+    finding: _Finding | None = None,
 ) -> Response:
     """Do it and show the application, or show it with what was wrong."""
     try:
         act()
     except Refused as error:
-        return _again(request, who, application_id, error, item)
-    return to(_path(application_id) + (f"#item-{item}" if item else ""))
+        place = "questions" if error.field == "questions" else ""
+        return _again(request, who, application_id, {place: error}, finding)
+    return to(_path(application_id) + (f"#item-{finding.item}" if finding else ""))
 
 
 def _again(
-    request: Request, who: Person, application_id: str, error: Refused, item: VettingItem | None
+    request: Request,
+    who: Person,
+    application_id: str,
+    wrongs: Mapping[str, Refused],
+    finding: _Finding | None,
 ) -> Response:
+    error = next(iter(wrongs.values()))
     if error.code == "not-found" or applications.bar(
         actors.chamber(request), application_id, actors.caller(who)
     ):
@@ -198,26 +225,30 @@ def _again(
     except Refused:
         # Whoever writes here need not have named a purpose to read: then the refusal stands alone.
         raise error from None
-    return _shown(request, who, application_id, error, item)
+    return _shown(request, who, application_id, wrongs, finding)
 
 
 def _shown(
     request: Request,
     who: Person,
     application_id: str,
-    wrong: Refused | None = None,
-    item: VettingItem | None = None,
+    wrongs: Mapping[str, Refused] | None = None,
+    finding: _Finding | None = None,
 ) -> Response:
     view = applications.application(actors.chamber(request), application_id, actors.caller(who))
-    parts = {} if item is None else {"evidence": words.ITEMS[item].title, "checker": words.ITEMS[item].title}
-    advice = None if wrong is None else words.advice(wrong, parts)
+    item = None if finding is None else finding.item
+    parts = {"questions": "Questions to be answered anew"}
+    if item is not None:
+        parts |= dict.fromkeys(("result", "evidence", "checker"), words.ITEMS[item].title)
+    advice = {name: words.advice(error, parts) for name, error in (wrongs or {}).items()}
     vets = allowed(request, who, "application.vet")
     return page(
         request,
         who,
         "governance/application.html",
-        status=200 if advice is None else advice.status,
-        wrong=advice,
+        status=words.worst(advice),
+        wrongs=advice,
+        finding=finding,
         application=view,
         opened=item or _next(view, who),
         checking=vets and view.state in {"vetting", "info_requested"},

@@ -186,7 +186,7 @@ def _form(request: Request, kept: Kept, wrongs: Mapping[str, Advice]) -> Respons
         request,
         None,
         "governance/apply.html",
-        status=_worst(wrongs),
+        status=words.worst(wrongs),
         governed=state is not None,
         once=secrets.token_urlsafe(32),
         communities=[] if state is None else sorted(state.communities),
@@ -217,7 +217,7 @@ def _status(request: Request, application_id: str, kept: Kept, wrongs: Mapping[s
         request,
         None,
         "governance/status.html",
-        status=_worst(wrongs),
+        status=words.worst(wrongs),
         application=found,
         questions=questions,
         missing={name: QUESTIONS[name].label if name in QUESTIONS else "Your keys" for name in found.missing},
@@ -367,7 +367,3 @@ def _place(field: str) -> str:
 def _communities(request: Request) -> list[str]:
     state = actors.board(request)
     return [] if state is None else sorted(state.communities)
-
-
-def _worst(wrongs: Mapping[str, Advice]) -> int:
-    return max((wrong.status for wrong in wrongs.values()), default=200)

@@ -7,6 +7,7 @@ what else takes or gives a voice is approved with a passkey, and a remark is nei
 
 import json
 from collections.abc import Callable
+from itertools import starmap
 from typing import Annotated, Final, NamedTuple, get_args
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
 from tocsin.governance.pages.details import approval, details
+from tocsin.governance.pages.fields import Entry, Option, kept
 from tocsin.governance.pages.policy import told
 from tocsin.governance.rules.motions import OPEN_STATES
 from tocsin.governance.rules.people import Seated
@@ -28,6 +30,14 @@ from tocsin_schemas.tally import AT_ONCE
 from tocsin_schemas.vocabulary import Choice, RemarkStance, RemarkTopic
 
 router: Final = APIRouter(prefix="/console/motions", include_in_schema=False)
+
+
+_REMARK: Final = {
+    "stance": Entry("stance", "choice", "Remark", options=tuple(starmap(Option, words.STANCES.items()))),
+    "topic": Entry("topic", "choice", "About", options=tuple(starmap(Option, words.TOPICS.items()))),
+    "document": Entry("document", "digest", "SHA-256 of a document, if there is one"),
+}
+"""The fields of a remark."""
 
 
 class Until(NamedTuple):
@@ -102,7 +112,7 @@ def remark(
         document = sent.get("document") or None
         motions.remark(actors.chamber(request), seat, motion_id, stance, topic, document)
 
-    return _act(request, who, motion_id, act)
+    return _act(request, who, motion_id, act, sent)
 
 
 @router.post("/{motion_id}/ballots")
@@ -156,18 +166,30 @@ def _path(motion_id: str) -> str:
     return f"/console/motions/{motion_id}"
 
 
-def _act(request: Request, who: Person, motion_id: str, act: Callable[[Seated], object]) -> Response:
+def _act(
+    request: Request,
+    who: Person,
+    motion_id: str,
+    act: Callable[[Seated], object],
+    remark: Form | None = None,
+) -> Response:
     """Do it and show the motion, or show it with what was wrong."""
     try:
         act(actors.seated(who))
     except Refused as error:
         if error.code == "not-found":
             raise
-        return _shown(request, who, motion_id, wrong=error)
+        return _shown(request, who, motion_id, error, remark)
     return to(_path(motion_id))
 
 
-def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None = None) -> Response:
+def _shown(
+    request: Request,
+    who: Person,
+    motion_id: str,
+    wrong: Refused | None = None,
+    remark: Form | None = None,
+) -> Response:
     seat = actors.seat(who)
     view = motions.motion(actors.chamber(request), motion_id, seat)
     recused = _recused(view, seat)
@@ -179,14 +201,18 @@ def _shown(request: Request, who: Person, motion_id: str, wrong: Refused | None 
         if credential.kind == "webauthn"
     ]
     voting = "vote" in view.may and allowed(request, who, "motion.vote")
-    advice = None if wrong is None else words.advice(wrong)
+    wrongs = {}
+    if wrong is not None:
+        place = wrong.field if remark is not None and wrong.field in _REMARK else ""
+        wrongs = {place: words.advice(wrong, {name: entry.label for name, entry in _REMARK.items()})}
     return page(
         request,
         who,
         "governance/motion.html",
-        status=200 if advice is None else advice.status,
+        status=words.worst(wrongs),
         passkeys=bool(signable),
-        wrong=advice,
+        wrongs=wrongs,
+        kept={name: kept(entry, remark or {}).value for name, entry in _REMARK.items()},
         motion=view,
         until=_until(view),
         file=_file(request, who, view),

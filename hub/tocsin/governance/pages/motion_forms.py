@@ -1,45 +1,16 @@
 """The forms by which motions are proposed: what each kind of decision asks for, and how the answers become its params.
 
-Whatever can be chosen is chosen from what the chain knows, so that a form cannot name a member that is not there. An
-answer comes back in a form only once it is one of the choices, or a date.
+Whatever can be chosen is chosen from what the chain knows, so that a form cannot name a member that is not there.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
-from tocsin.errors import Refused
+from tocsin.governance.pages.fields import Entry, Option, day, kept, moment
 from tocsin.web.console import Form
 from tocsin_schemas.board import BoardState, MemberStanding, keys_live
-from tocsin_schemas.ledger import instant
 from tocsin_schemas.membership import FINAL, TRANSITIONS
 from tocsin_schemas.vocabulary import DecisionType, SourceRestriction
-
-Kind = Literal["choice", "date", "instant", "digest", "origin", "slug", "lines", "check", "handle", "key"]
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
-
-
-class Option(NamedTuple):
-    """A choice: what is sent, what is shown, and the heading it stands under."""
-
-    value: str
-    label: str
-    group: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One field of a form."""
-
-    name: str
-    kind: Kind
-    label: str
-    hint: str = ""
-    options: tuple[Option, ...] = ()
-    required: bool = True
-    value: str = ""
 
 
 class Proposal(NamedTuple):
@@ -51,68 +22,30 @@ class Proposal(NamedTuple):
 
 
 class MotionForm(NamedTuple):
-    """A kind of decision's form: its fields, given what the chain says, and the reading of it."""
+    """A kind of decision's form: its fields, given what the chain says, the reading of it, and the field that says whom
+    or what the motion is about.
+    """
 
     entries: Callable[[DecisionType, BoardState], tuple[Entry, ...]]
     read: Callable[[Form], Proposal]
+    subject: str = "member"
 
 
 def entries(
     kind: DecisionType, state: BoardState, sent: Mapping[str, str] | None = None
 ) -> tuple[Entry, ...]:
     """The fields of a kind of decision, with what was already chosen."""
-    return tuple(
-        entry if sent is None else _kept(entry, sent.get(entry.name, ""))
-        for entry in FORMS[kind].entries(kind, state)
-    )
+    return tuple(entry if sent is None else kept(entry, sent) for entry in FORMS[kind].entries(kind, state))
 
 
 def read(kind: DecisionType, sent: Form) -> Proposal:
     """What was proposed.
 
     Raises:
-        Refused: `request-invalid` for what is missing, `claim-invalid` for what is no date.
+        Refused: `request-invalid` for what is missing, `claim-invalid` for what is no date; not where `fields.misfits`
+            found nothing.
     """
     return FORMS[kind].read(sent)
-
-
-def day(text: str, field: str) -> int:
-    """A day as the instant it begins in UTC (Unix seconds).
-
-    Raises:
-        Refused: `claim-invalid`.
-    """
-    return _instant(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else "", field, "a date")
-
-
-def kept_day(text: str) -> str:
-    """A day as a form shows it again, or nothing."""
-    return text if _DATE.fullmatch(text) else ""
-
-
-def _moment(text: str, field: str) -> int:
-    found = _INSTANT.fullmatch(text)
-    whole = "" if found is None else f"{text}Z" if found[1] else f"{text}:00Z"
-    return _instant(whole, field, "a date and a time")
-
-
-def _instant(text: str, field: str, what: str) -> int:
-    try:
-        return instant(text)
-    except ValueError:
-        raise Refused("claim-invalid", field, f"give {what}") from None
-
-
-def _kept(entry: Entry, value: str) -> Entry:
-    fits = {
-        "choice": any(option.value == value for option in entry.options),
-        "check": value == "on",
-        "date": _DATE.fullmatch(value) is not None,
-        "instant": _INSTANT.fullmatch(value) is not None,
-    }.get(entry.kind, False)
-    return Entry(
-        entry.name, entry.kind, entry.label, entry.hint, entry.options, entry.required, value if fits else ""
-    )
 
 
 # --- what can be chosen
@@ -187,7 +120,7 @@ def _read_sanction(sent: Form) -> Proposal:
 
 def _noticed(sent: Form) -> dict[str, int]:
     text = sent.get("noticed_at", "")
-    return {"noticed_at": _moment(text, "noticed_at")} if text else {}
+    return {"noticed_at": moment(text, "noticed_at")} if text else {}
 
 
 def _revoke(_kind: DecisionType, state: BoardState) -> tuple[Entry, ...]:
@@ -284,12 +217,12 @@ FORMS: Final[Mapping[DecisionType, MotionForm]] = {
     "member.suspend": MotionForm(_suspend, _read_suspend),
     "member.reinstate": _PLAIN,
     "member.expel": _PLAIN,
-    "key.revoke": MotionForm(_revoke, _read_revoke),
+    "key.revoke": MotionForm(_revoke, _read_revoke, "key"),
     "key.enrol": MotionForm(_enrol, _read_enrol),
-    "community.open": MotionForm(_open, _read_open),
+    "community.open": MotionForm(_open, _read_open, "community"),
     "community.grant": MotionForm(_grant, _read_grant),
-    "peering.set": MotionForm(_peering, _read_peering),
-    "agreement.record": MotionForm(_agreement, _read_agreement),
+    "peering.set": MotionForm(_peering, _read_peering, "peer"),
+    "agreement.record": MotionForm(_agreement, _read_agreement, "list"),
 }
 """The kinds of decision that have a form of this make. Admissions, emergencies, appeals, the roster and the policy have
 pages of their own."""

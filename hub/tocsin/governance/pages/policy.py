@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Final, NamedTuple, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ValidationError
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
@@ -80,17 +79,31 @@ _OF_ROSTER: Final = {
     "origin": "Address of the hub",
 }
 
+MAX_DIGITS: Final = 9
+
 if {*VALUES, *LISTS, "version"} != set(Policy.model_fields):
     raise AssertionError("a value of the policy without words, or words without a value")
 
 
+def _range(name: str, size: int) -> tuple[int, int]:
+    """The least and the most that the chain allows of a value, in units of `size`."""
+    told = _SCHEMA[name]
+    return -(-told["minimum"] // size), told["maximum"] // size
+
+
+_SCHEMA: Final = Policy.model_json_schema()["properties"]
+RANGES: Final = {name: _range(name, value.size) for name, value in VALUES.items()}
+
+
 class Line(NamedTuple):
-    """A value as a page shows it."""
+    """A value as a page shows it, with the least and the most that the chain allows, in its unit."""
 
     name: str
     label: str
     value: str
     unit: str
+    least: int
+    most: int
 
 
 class Version(NamedTuple):
@@ -168,6 +181,7 @@ def policy(request: Request, who: Annotated[Person, Depends(person("policy.read"
 
 
 @router.get("/change")
+@router.get("/simulation")
 def change(request: Request, who: Annotated[Person, Depends(person("policy.simulate"))]) -> Response:
     """The form in which values are changed, to see what that would do or to propose it."""
     return _form(request, who)
@@ -178,48 +192,61 @@ def simulation(
     request: Request, who: Annotated[Person, Depends(person("policy.simulate"))], sent: Sent
 ) -> Response:
     """What the changed values would have done to the last 30 days; nothing is changed by asking."""
+    if wrongs := misfits(sent):
+        return _form(request, who, sent, wrongs)
     try:
         wanted = read(sent, _in_force(request))
     except Refused as error:
-        return _form(request, who, error)
+        return _form(request, who, sent, {"": error})
     simulate: Callable[[Policy], Simulated] = request.app.state.simulate
-    return _form(request, who, wanted=wanted, simulated=simulate(wanted))
+    return _form(request, who, sent, simulated=simulate(wanted))
 
 
 @router.post("/change")
 def propose(request: Request, by: Annotated[Approver, Depends(approver("motion.propose"))]) -> Response:
     """Propose it."""
     at = actors.chamber(request)
+    if wrongs := misfits(by.sent):
+        return _form(request, by.person, by.sent, wrongs)
     try:
         params = SetPolicy(policy=read(by.sent, _in_force(request))).model_dump(mode="json")
         view = motions.rehearse(at, actors.seated(by.person), "policy.set", "policy", params)
     except Refused as error:
-        return _form(request, by.person, error)
+        return _form(request, by.person, by.sent, {"": error})
     what = approval("Propose: Change the policy", "/console/policy/change", view, told(view.changes))
     seated = actors.seated(by.approve(what, *VALUES))
     return to(f"/console/motions/{motions.propose(at, seated, 'policy.set', 'policy', params)}")
 
 
 def read(sent: Form, now: Policy) -> Policy:
-    """The policy that a form asks for: the one in force with the values it changes, and the next number.
+    """The policy that a form asks for, none of whose values misfits: the one in force with the values it changes, and
+    the next number.
 
     Raises:
-        Refused: `request-invalid`, naming the value that does not fit; `conflict` when nothing is changed.
+        Refused: `conflict` when nothing is changed.
     """
-    said = {name: _number(sent, name, value) for name, value in VALUES.items()}
+    said = {name: int(sent[name].strip()) * value.size for name, value in VALUES.items()}
     if all(getattr(now, name) == number for name, number in said.items()):
         raise Refused("conflict", "policy", "nothing is changed")
-    try:
-        return Policy.model_validate({**now.model_dump(), **said, "version": now.version + 1})
-    except ValidationError as error:
-        field = str(error.errors(include_input=False, include_url=False)[0]["loc"][0])
-        raise Refused("request-invalid", field, "outside what the chain allows") from None
+    return Policy.model_validate({**now.model_dump(), **said, "version": now.version + 1})
+
+
+def misfits(sent: Form) -> dict[str, Refused]:
+    """The values of a form that are no numbers, or outside what the chain allows, each with what is."""
+    found = {}
+    for name in VALUES:
+        least, most = RANGES[name]
+        number = _number(sent.get(name, ""))
+        if number is None or not least <= number <= most:
+            expected = f"give a whole number from {least:,} to {most:,}"
+            found[name] = Refused("request-invalid", name, expected)
+    return found
 
 
 def lines(policy: Policy) -> list[Line]:
     """Every value that is a number."""
     return [
-        Line(name, value.label, _shown(name, getattr(policy, name)), value.unit)
+        Line(name, value.label, _shown(name, getattr(policy, name)), value.unit, *RANGES[name])
         for name, value in VALUES.items()
     ]
 
@@ -264,11 +291,9 @@ def _shown(name: str, number: int) -> str:
     return f"{whole}" if not rest else f"{whole + rest / VALUES[name].size:.2f}"
 
 
-def _number(sent: Form, name: str, value: Value) -> int:
-    text = sent[name].strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Refused("request-invalid", name, "give a whole number")
-    return int(text) * value.size
+def _number(text: str) -> int | None:
+    digits = text.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS else None
 
 
 def _in_force(request: Request) -> Policy:
@@ -280,21 +305,27 @@ def _in_force(request: Request) -> Policy:
 def _form(
     request: Request,
     who: Person,
-    wrong: Refused | None = None,
+    sent: Form | None = None,
+    wrongs: Mapping[str, Refused] | None = None,
     *,
-    wanted: Policy | None = None,
     simulated: Simulated | None = None,
 ) -> Response:
     now = _in_force(request)
-    parts = {name: value.label for name, value in VALUES.items()}
-    advice = None if wrong is None else words.advice(wrong, parts)
+    shown = lines(now)
+    if sent is not None:
+        typed = {name: _number(sent.get(name, "")) for name in VALUES}
+        shown = [
+            line._replace(value="" if typed[line.name] is None else str(typed[line.name])) for line in shown
+        ]
+    parts = {name: _named(name) for name in VALUES}
+    advice = {name: words.advice(error, parts) for name, error in (wrongs or {}).items()}
     return page(
         request,
         who,
         "governance/policy_change.html",
-        status=200 if advice is None else advice.status,
-        wrong=advice,
-        lines=lines(wanted or now),
+        status=words.worst(advice),
+        wrongs=advice,
+        lines=shown,
         version=now.version + 1,
         governed=actors.board(request) is not None,
         simulated=simulated,

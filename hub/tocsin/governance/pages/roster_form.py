@@ -13,7 +13,8 @@ from tocsin.accounts.rules import HANDLE, check_handle
 from tocsin.accounts.service import Accounts, Passkey
 from tocsin.errors import Refused
 from tocsin.governance.pages import words
-from tocsin.governance.pages.motion_forms import Entry, Option, Proposal, day, kept_day
+from tocsin.governance.pages.fields import Entry, Option, day, kept
+from tocsin.governance.pages.motion_forms import Proposal
 from tocsin.web.console import Form
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.ledger import rfc3339
@@ -53,43 +54,35 @@ def entries(
     held = {seat.issuer for seat in (*state.roster.seats, *state.roster.panel) if seat.issuer is not None}
     issuers = [Option(issuer, issuer) for issuer in sorted(held | state.members.keys())]
     classes = [Option(name, words.SEATS[name]) for name in get_args(SeatClass)]
-    expires = kept_day(sent.get("expires", "")) or rfc3339(state.roster.expires_at)[:10]
-    return (
-        _chosen("seat", "Seat", "", seats, sent),
+    expires = "" if sent else rfc3339(state.roster.expires_at)[:10]
+    handle = sent.get("handle", "").strip()
+    found = (
+        Entry("seat", "choice", "Seat", "", tuple(seats)),
         Entry(
             "handle",
             "handle",
             "Who takes it",
             "Their handle; empty leaves the seat vacant",
             required=False,
-            # Whose keys are to choose from is chosen already.
-            value=sent.get("handle", "").strip() if keys else "",
         ),
-        _chosen("seat_class", "Class of the seat", "A panel is independent", classes, sent),
-        _chosen("issuer", "Sent by", "Nobody sends an independent", issuers, sent, required=False),
+        Entry("seat_class", "choice", "Class of the seat", "A panel is independent", tuple(classes)),
+        Entry("issuer", "choice", "Sent by", "Nobody sends an independent", tuple(issuers), required=False),
         _check(
             REKEY,
             "Other keys than the roster names",
-            sent,
             "You choose them next. Whoever is new to the roster is always asked about",
         ),
-        _check("chair", "Takes the chair", sent),
-        _check("duty", "Is a duty officer", sent),
-        _chosen(
+        _check("chair", "Takes the chair"),
+        _check("duty", "Is a duty officer"),
+        Entry(
             "relieves",
+            "choice",
             "Instead of",
             "There are three duty officers: a new one takes the place of one",
-            [Option(seat.seat, _said(seat)) for seat in state.roster.seats if seat.duty],
-            sent,
+            tuple(Option(seat.seat, _said(seat)) for seat in state.roster.seats if seat.duty),
             required=False,
         ),
-        Entry(
-            "term_ends",
-            "date",
-            "Term ends",
-            "The first day on which the seat is vacant",
-            value=kept_day(sent.get("term_ends", "")),
-        ),
+        Entry("term_ends", "date", "Term ends", "The first day on which the seat is vacant"),
         Entry(
             "expires",
             "date",
@@ -97,8 +90,13 @@ def entries(
             "Afterwards only a new roster can be decided",
             value=expires,
         ),
-        *keys,
     )
+    if not sent:
+        return found
+    # A handle comes back once it is somebody's.
+    known = keys or (HANDLE.fullmatch(handle) and state.seat_of(handle) is not None)
+    shown = {**sent, "handle": handle if known else ""}
+    return (*(kept(entry, shown) for entry in found), *keys)
 
 
 def read(state: BoardState, sent: Form, keys_of: Passkeys) -> Proposal:
@@ -226,13 +224,5 @@ def _said(seat: Seat) -> str:
     return f"{seat.seat}: {holder}, {words.SEATS[seat.seat_class].lower()}"
 
 
-def _chosen(
-    name: str, label: str, hint: str, options: list[Option], sent: Mapping[str, str], *, required: bool = True
-) -> Entry:
-    value = sent.get(name, "")
-    kept = value if any(option.value == value for option in options) else ""
-    return Entry(name, "choice", label, hint, tuple(options), required, kept)
-
-
-def _check(name: str, label: str, sent: Mapping[str, str], hint: str = "") -> Entry:
-    return Entry(name, "check", label, hint, required=False, value="on" if sent.get(name) == "on" else "")
+def _check(name: str, label: str, hint: str = "") -> Entry:
+    return Entry(name, "check", label, hint, required=False)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tocsin.errors import Refused
 from tocsin.governance.pages import actors, words
-from tocsin.governance.pages.motion_forms import day, kept_day
+from tocsin.governance.pages.fields import Entry, day, kept
 from tocsin.governance.rules.motions import check_tie
 from tocsin.governance.service import motions
 from tocsin.web.approving import Approver, approver
@@ -17,6 +17,10 @@ from tocsin_schemas.policy import Policy
 
 router: Final = APIRouter(prefix="/console/ties", include_in_schema=False)
 HERE: Final = "/console/ties"
+_FIELDS: Final = {
+    "issuer": Entry("issuer", "origin", "Organisation"),
+    "ended_at": Entry("ended_at", "date", "Ended on"),
+}
 
 Seatholder = Annotated[Person, Depends(person("motion.recuse"))]
 
@@ -65,19 +69,21 @@ def _shown(request: Request, who: Person, sent: Form | None = None, wrong: Refus
     found = motions.ties(actors.chamber(request), actors.seated(who))
     state = actors.board(request)
     counts = (Policy() if state is None else state.policy).tie
-    parts = {"issuer": "Organisation", "ended_at": "Ended on"}
-    advice = None if wrong is None else words.advice(wrong, parts)
+    wrongs = {}
+    if wrong is not None:
+        place = wrong.field if wrong.field in _FIELDS else ""
+        wrongs = {place: words.advice(wrong, {name: entry.label for name, entry in _FIELDS.items()})}
     return page(
         request,
         who,
         "governance/ties.html",
-        status=200 if advice is None else advice.status,
+        status=words.worst(wrongs),
         ties=[
             Line(tie.issuer, tie.ended_at, None if tie.ended_at is None else tie.ended_at + counts)
             for tie in found
         ],
         members=sorted([] if state is None else state.members),
         counts=counts,
-        ended=kept_day("" if sent is None else sent.get("ended_at", "")),
-        wrong=advice,
+        kept={name: kept(entry, sent or {}).value for name, entry in _FIELDS.items()},
+        wrongs=wrongs,
     )

@@ -285,10 +285,15 @@ def advice(error: Refused, parts: Mapping[str, str] | None = None) -> Advice:
     known = QUESTIONS.get(field)
     part = (parts or {}).get(error.field, "" if known is None else known.label)
     reason = error.reason[:1].upper() + error.reason[1:]
-    # What the registry says of these two is for whoever writes a program.
-    plain = error.code in {"claim-invalid", "request-invalid"}
+    # What the registry says of these is for whoever writes a program.
+    plain = error.code in {"claim-invalid", "claim-missing", "request-invalid"}
     title, help_ = (_AGAIN, "") if plain else (problem.title, problem.help)
     return Advice(title, part, reason, help_, field, problem.status)
+
+
+def worst(wrongs: Mapping[str, Advice]) -> int:
+    """The status of the answer to a form, some of whose fields may not fit."""
+    return max((wrong.status for wrong in wrongs.values()), default=200)
 
 
 def said(code: str) -> str:

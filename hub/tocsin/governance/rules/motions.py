@@ -84,7 +84,7 @@ def read_params(kind: DecisionType, given: Mapping[str, Any]) -> Params:
         # An unknown member's name is the caller's own word: leave it out.
         path = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
         place = ".".join(["params", *(str(part) for part in path)])
-        raise Refused("claim-invalid", place, f"not what {kind} says ({first['type']})") from None
+        raise Refused("claim-invalid", place, f"not what {kind} says") from None
 
 
 def outside_recusals(
