@@ -107,7 +107,7 @@ def check(request: Request, application_id: str, by: Vetter) -> Response:
     at = actors.chamber(request)
     item: VettingItem = by.sent.one_of("item", get_args(VettingItem))
     finding = _finding(by.sent, item)
-    if finding.wrongs:
+    if finding.wrongs or finding.result is None:
         return _again(request, by.person, application_id, finding.wrongs, finding)
     result, evidence = finding.result, finding.evidence
     found = "good" if result == "pass" else "wanting"
