@@ -25,6 +25,7 @@ from tocsin_schemas.electorate import (
     recusals_at_opening,
     rosters_asked,
     standing_ballots,
+    voters,
 )
 from tocsin_schemas.governance import DecisionBody
 from tocsin_schemas.policy import DAY
@@ -221,6 +222,6 @@ def _check_closed(
     if decision.threshold in AT_ONCE or at >= decision.expires_at or beyond_the_board(state, decision):
         return
     for roster, out, said in zip(rosters_asked(state, decision), barred, choices, strict=True):
-        eligible = voices([seat.voter() for seat in asked(state, decision, roster)], out)
+        eligible = voices(voters(state, decision, roster), out)
         if any(voter.seat not in said for voter in eligible):
             raise Refused("ballot-open", "at", "the ballot is open, and not everybody has voted")

@@ -16,11 +16,12 @@ Signatures are the business of `tocsin_schemas.ballots`; here every vote is take
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from tocsin_schemas.board import Absence, BoardState, Opening
+from tocsin_schemas.board import Absence, BoardState, MemberStanding, Opening
 from tocsin_schemas.decisions import Admit, Appeal, Ballot, Decision, Params, Recusal, SetRoster
+from tocsin_schemas.membership import FINAL
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Roster, Seat
-from tocsin_schemas.tally import RULES, VOICES_LEAST, Result, Tally, tally, voices
+from tocsin_schemas.tally import RULES, VOICES_LEAST, Result, Tally, Voter, tally, voices
 from tocsin_schemas.vocabulary import Choice, DecisionType, RecusalReason
 
 _WORST: Final[tuple[Result, ...]] = ("fails", "inquorate", "panel", "passes")
@@ -43,6 +44,16 @@ def asked(state: BoardState, decision: Decision, roster: Roster | None = None) -
     return tuple(
         seat for seat in seats if seat.seated and (lasting or not seat.term_over(decision.issued_at))
     )
+
+
+def voters(state: BoardState, decision: Decision, roster: Roster | None = None) -> list[Voter]:
+    """The seats that a decision asks, as their votes are counted: of the owner that its member was admitted with."""
+    return [
+        seat.voter()
+        if (member := _member(state, seat)) is None or member.state in FINAL
+        else seat.voter()._replace(group=member.control_group)
+        for seat in asked(state, decision, roster)
+    ]
 
 
 def recusals_at_opening(
@@ -73,14 +84,15 @@ def relation(
     state: BoardState, seat: Seat, subject: str, group: str | None, sponsors: Collection[str]
 ) -> RecusalReason | None:
     """Why a seat has no say on a subject of control group `group`, by the chain's own facts: its organisation is of
-    that group, or of one of the sponsors'.
+    that group, or of one of the sponsors', by the roster or as a member.
     """
     if seat.issuer is None:
         return None
-    if seat.issuer == subject or (group is not None and seat.control_group == group):
+    owners = _owners(state, seat)
+    if seat.issuer == subject or (group is not None and group in owners):
         return "control_group"
     sponsoring = {state.members[issuer].control_group for issuer in sponsors if issuer in state.members}
-    return "sponsor" if seat.issuer in sponsors or seat.control_group in sponsoring else None
+    return "sponsor" if seat.issuer in sponsors or owners & sponsoring else None
 
 
 def standing_ballots(state: BoardState, decision: Decision, ballots: Iterable[Ballot]) -> tuple[Ballot, ...]:
@@ -144,7 +156,7 @@ def count(
     tallies = tuple(
         tally(
             decision.threshold if roster.version == state.roster.version else RULES[decision.type],
-            [seat.voter() for seat in asked(state, decision, roster)],
+            voters(state, decision, roster),
             barred_in(state, roster, without),
             said,
             least,
@@ -168,7 +180,7 @@ def beyond_the_board(state: BoardState, decision: Decision) -> bool:
 
 def _too_few(state: BoardState, decision: Decision, recused: Iterable[Recusal]) -> bool:
     gone = {recusal.seat for recusal in recused if recusal.reason == "suspended"}
-    return len(voices([seat.voter() for seat in asked(state, decision)], gone)) < VOICES_LEAST
+    return len(voices(voters(state, decision), gone)) < VOICES_LEAST
 
 
 def rosters_asked(state: BoardState, decision: Decision) -> tuple[Roster, ...]:
@@ -202,6 +214,16 @@ def _parties(
     return member.control_group, frozenset(member.sponsors) if sponsored else frozenset()
 
 
+def _member(state: BoardState, seat: Seat) -> MemberStanding | None:
+    return None if seat.issuer is None else state.members.get(seat.issuer)
+
+
+def _owners(state: BoardState, seat: Seat) -> frozenset[str | None]:
+    """The owner that the roster names, and the one that the member was admitted with."""
+    member = _member(state, seat)
+    return frozenset({seat.control_group} if member is None else {seat.control_group, member.control_group})
+
+
 def _absences(state: BoardState, seat: Seat) -> tuple[Absence, ...]:
-    member = None if seat.issuer is None else state.members.get(seat.issuer)
+    member = _member(state, seat)
     return () if member is None else member.absences

@@ -85,6 +85,7 @@ def admit(case: Case) -> BoardState:
     state, decision, said = case.state, case.decision, case.said(Admit)
     former = state.members.get(decision.subject)
     _check_again(case, former)
+    _check_seat(state, decision.subject, said.control_group)
     _check_sponsors(state, said)
     check_new_keys(state, said.keys)
     grants = {grant.community: (grant.read, grant.write) for grant in said.communities}
@@ -125,6 +126,15 @@ def _check_again(case: Case, former: MemberStanding | None) -> None:
     if case.decision.issued_at < max(waits):
         raise Refused(
             "transition-forbidden", "decision.subject", "the time before a new application is not over"
+        )
+
+
+def _check_seat(state: BoardState, issuer: str, group: str) -> None:
+    if any(seat.issuer == issuer and seat.control_group != group for seat in state.roster.seats):
+        raise Refused(
+            "owner-mismatch",
+            "params.control_group",
+            "the roster names another owner for its seat: apply with that one, or set a roster without it first",
         )
 
 

@@ -237,6 +237,9 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem("sponsors-missing", 422, "An admission names two sponsors", "Or none, in a hub being founded."),
     Problem("sponsors-ineligible", 422, "That member may not sponsor here", "Ask an active, unrelated one."),
     Problem("sponsors-related", 422, "The sponsors have one owner", "Ask two unrelated members."),
+    Problem(
+        "owner-mismatch", 409, "Its seat is held under another owner", "One organisation has one owner here."
+    ),
     Problem("key-in-use", 409, "The key is somebody's already", "Make a new key for each member."),
     Problem("key-unproven", 422, "The new key does not say whose it is", "Sign its proof with that key."),
     Problem("vetting-incomplete", 409, "Vetting is not complete", "Two people have to pass each item."),

@@ -17,6 +17,7 @@ from tocsin_schemas.electorate import (
     count,
     recusals_at_close,
     rosters_asked,
+    voters,
 )
 from tocsin_schemas.governance import DecisionBody
 from tocsin_schemas.problems import Refused
@@ -74,9 +75,7 @@ def everybody_voted(state: BoardState, decision: Decision, ballots: Sequence[Bal
         for roster, said in zip(
             rosters_asked(state, decision), _choices(state, decision, ballots), strict=True
         )
-        for voter in voices(
-            [seat.voter() for seat in asked(state, decision, roster)], barred_in(state, roster, recused)
-        )
+        for voter in voices(voters(state, decision, roster), barred_in(state, roster, recused))
     )
 
 
