@@ -35,6 +35,8 @@ CLOCK_ACTS: Final[Mapping[ClockRule, tuple[State, Act]]] = {
     "withdrawal-complete": ("withdrawing", "complete"),
 }
 """Each rule of the calendar: the state it ends, and the act of the machine it is."""
+SPONSORS: Final = 2
+"""Who stand up for an applicant: so many members, unrelated to it and to each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ class BoardState:
 
     `digests` maps every record's digest to what a ballot that opens on it needs. `refused`: applicants that a ballot
     rejected, and when; `appealed`: decisions whose appeal has been decided; `acts`: (issuer, jti) of members' acts.
-    `hub_keys`: keys of the hub that were ever changed, the newest last.
+    `hub_keys`: keys of the hub that were ever changed, the newest last. `founded`: whether two unrelated members were
+    ever active at once; until then the hub is being founded.
     """
 
     size: int
@@ -221,6 +224,7 @@ class BoardState:
     appealed: frozenset[int] = frozenset()
     acts: frozenset[tuple[str, str]] = frozenset()
     hub_keys: Mapping[HubKeyName, tuple[KeyStanding, ...]] = field(default_factory=dict)
+    founded: bool = False
     digests: Mapping[bytes, Opening] = field(default_factory=dict, repr=False)
 
     @property
@@ -250,20 +254,28 @@ class BoardState:
 
     def with_member(self, member: MemberStanding) -> "BoardState":
         """The same, with `member` as it is now."""
-        return replace(self, members={**self.members, member.issuer: member})
+        members = {**self.members, member.issuer: member}
+        active = {one.control_group for one in members.values() if one.state == "active"}
+        return replace(self, members=members, founded=self.founded or len(active) >= SPONSORS)
 
     def may_sponsor(self, applicant_group: str) -> list[MemberStanding]:
-        """Who may sponsor an applicant of that control group (ADR 0021).
-
-        Active members of other groups; while there are no two unrelated active members, provisional ones as well.
-        Nobody while the hub is being founded, that is without two unrelated members of either kind: an admission names
-        no sponsors then. One that finds only one owner beside its own waits for another.
+        """Who may sponsor an applicant of that control group (ADR 0021, ADR 0038): active members of other groups, and
+        provisional ones while the hub is being founded; nobody as long as an admission needs no sponsors.
         """
-        for states in ({"active"}, {"active", "provisional"}):
-            found = [member for member in self.members.values() if member.state in states]
-            if len({member.control_group for member in found}) >= 2:
-                return [member for member in found if member.control_group != applicant_group]
-        return []
+        able = self._able_to_sponsor() if self.sponsors_needed else []
+        return [member for member in able if member.control_group != applicant_group]
+
+    @property
+    def sponsors_needed(self) -> int:
+        """How many sponsors an admission names: two, but none while the hub is being founded and has no two unrelated
+        members, active or provisional. An applicant that finds only one owner beside its own waits for another.
+        """
+        groups = {member.control_group for member in self._able_to_sponsor()}
+        return SPONSORS if self.founded or len(groups) >= SPONSORS else 0
+
+    def _able_to_sponsor(self) -> list[MemberStanding]:
+        states = {"active"} if self.founded else {"active", "provisional"}
+        return [member for member in self.members.values() if member.state in states]
 
     def seat_of(self, handle: str) -> Seat | None:
         """The seat, of the board or the panel, that a person holds."""

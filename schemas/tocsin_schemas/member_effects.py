@@ -3,10 +3,10 @@
 The state machine of `tocsin_schemas.membership` decides which state follows; here is what it must be told, and what
 else changes.
 
-Where trust.md is silent: a hub is *being founded* until two unrelated members could sponsor; until then an admission
-names no sponsors, and the thirty provisional days hold all the same (ADR 0021). A notice counts days from Monday to
-Friday: holidays differ by place. An appeal is possible against what takes something away, once, and as long as nothing
-else has been decided on that member since.
+Where trust.md is silent: a hub is *being founded* until two unrelated members have been active at once; until then
+provisional members sponsor, and without two unrelated ones an admission names none (ADR 0021, ADR 0038). The thirty
+provisional days hold all the same. A notice counts days from Monday to Friday: holidays differ by place. An appeal is
+possible against what takes something away, once, and as long as nothing else has been decided on that member since.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -140,7 +140,7 @@ def _check_seat(state: BoardState, issuer: str, group: str) -> None:
 
 def _check_sponsors(state: BoardState, said: Admit) -> None:
     able = {member.issuer: member.control_group for member in state.may_sponsor(said.control_group)}
-    if len(said.sponsors) != (2 if able else 0):
+    if len(said.sponsors) != state.sponsors_needed:
         raise Refused("sponsors-missing", "params.sponsors", "two, or none while the hub is being founded")
     if set(said.sponsors) - able.keys():
         raise Refused(

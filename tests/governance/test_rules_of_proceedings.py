@@ -7,7 +7,7 @@ from tocsin.governance.rules import motions, vetting
 from tocsin.governance.rules.applications import QUESTIONS, Answer, missing, read_answers
 from tocsin.governance.rules.ballots import everybody_voted, tallied
 from tocsin.governance.rules.people import Caller, groups_of, may_vote
-from tocsin.governance.rules.sponsors import chosen, needed
+from tocsin.governance.rules.sponsors import chosen
 from tocsin.governance.rules.tokens import MemberWord
 from tocsin.governance.rules.vetting import ITEMS, Check
 from tocsin_schemas.ballots import closes_at
@@ -130,10 +130,8 @@ def test_sponsors_are_two_of_different_owners_that_are_not_the_applicants() -> N
     offered = [x.issuer, x2.issuer, y.issuer, "https://stranger.example"]
     assert chosen(everyone, offered, "cg_new") == (x.issuer, y.issuer)
     assert chosen(everyone, offered, "cg_x") == (y.issuer,)
-    assert needed(everyone, "cg_new") == needed(everyone, "cg_x") == 2
-    # With two owners alone, an applicant of one of them waits for a third; nobody is let off.
-    assert needed(state(x, y), "cg_x") == 2
-    assert needed(state(x, x2), "cg_new") == needed(state(), "cg_new") == 0
+    assert everyone.sponsors_needed == state(x, y).sponsors_needed == 2
+    assert state(x, x2).sponsors_needed == state().sponsors_needed == 0
     suspended = member("y", "cg_y", "suspended")
     assert chosen(state(x, suspended, z), offered, "cg_new") == (x.issuer,)
 

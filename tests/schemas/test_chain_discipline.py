@@ -5,6 +5,7 @@ from tests.schemas.boards import (
     COMMUNITY,
     FRAME,
     HOUR,
+    NOVA,
     PIXEL,
     START,
     TWO_AGAINST,
@@ -209,6 +210,7 @@ def test_a_refused_provisional_member_may_appeal_or_come_back() -> None:
 def test_an_expelled_member_appeals_to_who_did_not_vote() -> None:
     hall = grown()
     hall.decide("roster.set", "roster", SetRoster(roster=with_panel(hall)))
+    hall.admit(NOVA, "c", sponsors=[PIXEL, FRAME])
     suspended(hall)
     hall.decide("member.expel", PIXEL)
     expelled = hall.now
@@ -234,8 +236,11 @@ def test_an_expelled_member_appeals_to_who_did_not_vote() -> None:
     assert (state(tied), tied.state.appealed) == ("expelled", frozenset({of}))
     # A year later it may apply again; what it signed then stays verifiable, and is signed no more.
     old = tied.keys[PIXEL][0].public.kid
+    tied.rotate(FRAME)
     tied.now = expelled + 365 * DAY
-    tied.admit(PIXEL, "a")
+    tied.tick()
+    tied.act(FRAME, "attest", year=2028)
+    tied.admit(PIXEL, "a", sponsors=[FRAME, NOVA])
     assert (state(tied), tied.member(PIXEL).keys[old].revoked_at) == ("provisional", expelled)
     (absent,) = tied.member(PIXEL).absences
     assert (absent.since <= expelled, absent.vacant, absent.until) == (True, True, expelled + 365 * DAY)

@@ -1,11 +1,8 @@
 """Which of the members that stand up for an applicant count: fit to sponsor it, and unrelated to each other."""
 
 from collections.abc import Sequence
-from typing import Final
 
-from tocsin_schemas.board import BoardState
-
-SPONSORS: Final = 2
+from tocsin_schemas.board import SPONSORS, BoardState
 
 
 def fit(state: BoardState, issuer: str, applicant_group: str) -> bool:
@@ -26,8 +23,3 @@ def chosen(state: BoardState, offered: Sequence[str], applicant_group: str) -> t
         if len(found) < SPONSORS and fit(state, issuer, applicant_group) and unrelated(state, issuer, found):
             found.append(issuer)
     return tuple(found)
-
-
-def needed(state: BoardState, applicant_group: str) -> int:
-    """How many sponsors an admission takes now: none while the hub is being founded (ADR 0021)."""
-    return SPONSORS if state.may_sponsor(applicant_group) else 0

@@ -59,15 +59,15 @@ def sponsors_of(uow: UnitOfWork, state: BoardState, row: Application) -> tuple[s
     """The members that a motion to admit would name as sponsors now: as many as are needed, or fewer."""
     group = row.control_group_id
     offered = [given.issuer for given in store.sponsors(uow, row.id)]
-    return tuple(sponsors.chosen(state, offered, group)[: sponsors.needed(state, group)])
+    return tuple(sponsors.chosen(state, offered, group)[: state.sponsors_needed])
 
 
 def lacking(uow: UnitOfWork, state: BoardState, row: Application) -> tuple[str, ...]:
     """What a motion to admit still needs: vetting items by name, and `sponsors`."""
-    found, needed = sponsors_of(uow, state, row), sponsors.needed(state, row.control_group_id)
+    found = sponsors_of(uow, state, row)
     return (
         *vetting.missing(store.checks(uow, row.id)),
-        *(("sponsors",) if len(found) < needed else ()),
+        *(("sponsors",) if len(found) < state.sponsors_needed else ()),
     )
 
 

@@ -329,7 +329,7 @@ def _propose_admission(chamber: Chamber, uow: UnitOfWork, seated: Seated, applic
         raise Refused("conflict", "subject", "its admission is before the board")
     report = dossier.report_of(uow, application)
     group, named = application.control_group_id, dossier.sponsors_of(uow, state, application)
-    if len(named) < sponsors.needed(state, group):
+    if len(named) < state.sponsors_needed:
         raise Refused("sponsors-missing", "sponsors", "two unrelated members have to stand up for it")
     params = Admit(
         member_class=application.member_class,
