@@ -81,11 +81,11 @@ class MemberStanding:
     `since` and `cause` are the time and the number of the record that brought it into `state`; `decided_by` the
     decision, where one did. `joined_at` is when its keys were proved: since then it is, or was, a member.
     `communities` maps a slug to (read, write). `awaiting` are thumbprints of keys it has still to prove.
-    `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency
-    interrupted, `emergency_until` that emergency's end by the policy under which it began, `emergency_over` when the
-    last one ended that no ballot confirmed; `activated` whether it was ever active; `watch_until` the end of the watch
-    after a suspension; `left_suspended` whether it withdrew from one; `absences` every time in which its seat on the
-    board, if it has one, had no vote.
+    `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency or a
+    suspension interrupted, `emergency_until` that emergency's end by the policy under which it began, `emergency_over`
+    when the last one ended that no ballot confirmed; `activated` whether it was ever active; `watch_until` the end of
+    the watch after a suspension; `left_suspended` whether it withdrew from one; `absences` every time in which its seat
+    on the board, if it has one, had no vote.
     """
 
     issuer: str
@@ -120,10 +120,7 @@ class MemberStanding:
 
     def facts(self, at: int, policy: Policy) -> frozenset[Fact]:
         """What its record establishes at `at` (Unix seconds), for `membership.step`."""
-        found: set[Fact] = {
-            "activated" if self.activated else "never_activated",
-            "sanctioned" if self.sanctioned else "not_sanctioned",
-        }
+        found: set[Fact] = {"sanctioned" if self.sanctioned else "not_sanctioned"}
         was: Mapping[State | None, Fact] = {
             "provisional": "was_provisional",
             "active": "was_active",
@@ -312,9 +309,12 @@ def moved(member: MemberStanding, target: State, record: int, at: int, policy: P
         changed["before"] = None
     if target == "active":
         changed |= {"activated": True, "sanctioned": False}
-        if was != "emergency_suspended":
-            changed |= {"attested_at": at, "attested_by": record}
-    if was == "suspended" and target in {"active", "provisional"}:
+    if target == "active" and was == "provisional":
+        # Nothing else begins a year but attesting, or the board that reinstates: what was missed stays missed.
+        changed |= {"attested_at": at, "attested_by": record}
+    if target == "suspended" and was in {"active", "restricted"}:
+        changed["before"] = was
+    if was == "suspended" and target not in FINAL:
         changed |= {"watch_until": at + policy.watch, "suspended_until": None}
     if "emergency_suspended" in {was, target}:
         changed |= _alarmed(was, target, at, policy)

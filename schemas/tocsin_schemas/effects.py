@@ -119,7 +119,7 @@ _CARRIERS: Final[Mapping[DecisionType, Callable[[Case], BoardState]]] = {
     "member.emergency_suspend": member_effects.act_only("emergency_suspend"),
     "member.suspend": member_effects.suspend,
     "member.sanction": member_effects.sanction,
-    "member.reinstate": member_effects.act_only("reinstate"),
+    "member.reinstate": member_effects.reinstate,
     "member.expel": member_effects.expel,
     "key.enrol": member_effects.enrol_keys,
     "key.revoke": member_effects.revoke_key,

@@ -189,6 +189,14 @@ def sanction(case: Case) -> BoardState:
     return case.change("sanction", facts, sanctioned=True, decided_by=case.decision.seq)
 
 
+def reinstate(case: Case) -> BoardState:
+    """The end of a suspension, back to where it found the member; or of a restriction, and another year begins."""
+    restricted = case.member().state == "restricted"
+    return case.change(
+        "reinstate", **({"attested_at": case.at, "attested_by": case.record} if restricted else {})
+    )
+
+
 def refuse(case: Case) -> BoardState:
     """The end of a provisional membership."""
     return case.change("refuse", decided_by=case.decision.seq)

@@ -7,13 +7,13 @@
 - `EFFECTS` says what each state means for the member, and `statement_counts` for what it has said; `SCOPES_OF` what
   the clients of each class may do. Hub and follower read them here, and nowhere else.
 
-Where trust.md is silent: a member that was never active goes back to `provisional` after a suspension, or the thirty
-days could be skipped by being suspended. A suspended member that withdraws is out at once, for winding down would give
-it back what the suspension took, and waits with a new application like who was expelled; a provisional one is out at
-once too, for it would read what it never could. An emergency suspension that the board does not confirm ends with that
-ballot, however long it could have lasted, and is not repeated until the policy's time is over. An inquorate ballot
-returns an application to its discussion. An application with an item that did not pass waits for a better answer, and
-lapses with the rest.
+Where trust.md is silent: a suspension ends where it found the member, whoever ends it: otherwise the thirty days, a
+sanction or a missed attestation could be skipped by being suspended (ADR 0038). A suspended member that withdraws is
+out at once, for winding down would give it back what the suspension took, and waits with a new application like who was
+expelled; a provisional one is out at once too, for it would read what it never could. An emergency suspension that the
+board does not confirm ends with that ballot, however long it could have lasted, and is not repeated until the policy's
+time is over. An inquorate ballot returns an application to its discussion. An application with an item that did not
+pass waits for a better answer, and lapses with the rest.
 """
 
 from collections.abc import Collection, Mapping
@@ -67,8 +67,6 @@ Fact = Literal[
     "was_provisional",
     "was_active",
     "was_restricted",
-    "activated",
-    "never_activated",
     "sanctioned",
     "not_sanctioned",
     "was_applicant",
@@ -119,7 +117,6 @@ _CAME_FROM: Final[tuple[tuple[State, Fact], ...]] = (
     ("active", "was_active"),
     ("restricted", "was_restricted"),
 )
-_STOOD: Final[tuple[tuple[State, Fact], ...]] = (("active", "activated"), ("provisional", "never_activated"))
 
 
 TRANSITIONS: Final[tuple[Transition, ...]] = (
@@ -187,11 +184,11 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("restricted", "sanction", "restricted", "board", _needs("quorate_ballot", "notice_given")),
     Transition("restricted", "reinstate", "active", "board", _needs("quorate_ballot")),
     *(
-        Transition("suspended", "reinstate", back, "board", _needs("quorate_ballot", stood))
-        for back, stood in _STOOD
+        Transition("suspended", "reinstate", back, "board", _needs("quorate_ballot", was))
+        for back, was in _CAME_FROM
     ),
-    *(Transition("suspended", "complete", back, "clock", _needs(stood)) for back, stood in _STOOD),
-    *(Transition("suspended", "uphold", back, "panel", _needs(stood)) for back, stood in _STOOD),
+    *(Transition("suspended", "complete", back, "clock", _needs(was)) for back, was in _CAME_FROM),
+    *(Transition("suspended", "uphold", back, "panel", _needs(was)) for back, was in _CAME_FROM),
     Transition("suspended", "expel", "expelled", "board", _needs("quorate_ballot")),
     # Appeals: back to where the decision found the member.
     Transition("restricted", "uphold", "active", "panel", _needs("sanctioned")),

@@ -30,8 +30,6 @@ ESSENTIAL: tuple[Fact, ...] = (
 )
 PAST: frozenset[Fact] = frozenset(
     {
-        "activated",
-        "never_activated",
         "was_provisional",
         "was_active",
         "was_restricted",
@@ -57,7 +55,6 @@ class Member(NamedTuple):
 
 def past(member: Member) -> frozenset[Fact]:
     found: set[Fact] = {
-        "activated" if member.activated else "never_activated",
         "sanctioned" if member.sanctioned else "not_sanctioned",
         "refused_as_member" if member.joined else "was_applicant",
     }
@@ -71,6 +68,14 @@ def past(member: Member) -> frozenset[Fact]:
     return frozenset(found)
 
 
+def _before(member: Member, target: State) -> State | None:
+    """What an emergency or a suspension interrupts; an emergency that a ballot confirms, and an expulsion, keep it."""
+    if target in {"emergency_suspended", "suspended"}:
+        kept = member.state in {"emergency_suspended", "expelled"}
+        return member.before if kept else member.state
+    return member.before if target == "expelled" else None
+
+
 def after(member: Member, transition: Transition) -> Member:
     target = transition.target
     if transition.act == "apply":
@@ -78,9 +83,7 @@ def after(member: Member, transition: Transition) -> Member:
     return Member(
         target,
         member.activated or target == "active",
-        member.state
-        if target == "emergency_suspended"
-        else (member.before if target == "suspended" else None),
+        _before(member, target),
         (member.sanctioned or transition.act == "sanction") and target != "active",
         member.joined or target == "provisional",
         member.proven | (transition.requires & set(ESSENTIAL)),
@@ -134,6 +137,12 @@ LAWS: dict[str, Callable[[Member, Transition, Member], bool]] = {
     ),
     "an emergency ends where it began": lambda old, by, _: (
         old.state != "emergency_suspended" or by.target in {"suspended", old.before}
+    ),
+    "a suspension ends where it began": lambda old, by, _: (
+        old.state != "suspended" or by.target in {"expelled", "withdrawn", old.before}
+    ),
+    "a suspension lifts no sanction": lambda old, by, new: (
+        old.state != "suspended" or by.target in FINAL or new.sanctioned == old.sanctioned
     ),
     "an emergency lasts 72 hours": lambda old, by, _: (
         (old.state, by.by) != ("emergency_suspended", "clock") or by.after == "emergency"

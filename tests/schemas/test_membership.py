@@ -65,12 +65,15 @@ restricted > suspended: suspend (notice_given quorate_ballot), board
 active > restricted: sanction (notice_given quorate_ballot), board
 restricted > restricted: sanction (notice_given quorate_ballot), board
 restricted > active: reinstate (quorate_ballot), board
-suspended > active: reinstate (activated quorate_ballot), board
-suspended > provisional: reinstate (never_activated quorate_ballot), board
-suspended > active: complete (activated), clock
-suspended > provisional: complete (never_activated), clock
-suspended > active: uphold (activated), panel
-suspended > provisional: uphold (never_activated), panel
+suspended > provisional: reinstate (quorate_ballot was_provisional), board
+suspended > active: reinstate (quorate_ballot was_active), board
+suspended > restricted: reinstate (quorate_ballot was_restricted), board
+suspended > provisional: complete (was_provisional), clock
+suspended > active: complete (was_active), clock
+suspended > restricted: complete (was_restricted), clock
+suspended > provisional: uphold (was_provisional), panel
+suspended > active: uphold (was_active), panel
+suspended > restricted: uphold (was_restricted), panel
 suspended > expelled: expel (quorate_ballot), board
 restricted > active: uphold (sanctioned), panel
 expelled > suspended: uphold, panel

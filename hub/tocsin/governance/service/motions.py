@@ -11,7 +11,7 @@ from typing import Any, Final
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.governance.rules import motions as rules
-from tocsin.governance.rules import sponsors, vetting
+from tocsin.governance.rules import vetting
 from tocsin.governance.rules.people import Seated, board_seat_of, seat_of
 from tocsin.governance.service import course, dossier, recusal, showing
 from tocsin.governance.service.context import Chamber
