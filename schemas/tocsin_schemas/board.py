@@ -35,6 +35,7 @@ CLOCK_ACTS: Final[Mapping[ClockRule, tuple[State, Act]]] = {
     "withdrawal-complete": ("withdrawing", "complete"),
 }
 """Each rule of the calendar: the state it ends, and the act of the machine it is."""
+_SUSPENDED: Final[frozenset[State]] = frozenset({"emergency_suspended", "suspended"})
 SPONSORS: Final = 2
 """Who stand up for an applicant: so many members, unrelated to it and to each other."""
 
@@ -84,8 +85,9 @@ class MemberStanding:
     `provisional_since` moves on by the time that was spent suspended; `before` is the state that an emergency or a
     suspension interrupted, `emergency_until` that emergency's end by the policy under which it began, `emergency_over`
     when the last one ended that no ballot confirmed; `activated` whether it was ever active; `watch_until` the end of
-    the watch after a suspension; `left_suspended` whether it withdrew from one; `absences` every time in which its seat
-    on the board, if it has one, had no vote.
+    the watch after a suspension; `leaving_since` when it withdrew; `left_suspended` whether it did so while it was
+    suspended, or was suspended while it did; `absences` every time in which its seat on the board, if it has one, had
+    no vote.
     """
 
     issuer: str
@@ -115,6 +117,7 @@ class MemberStanding:
     watch_until: int | None = None
     emergency_until: int | None = None
     emergency_over: int | None = None
+    leaving_since: int | None = None
     left_suspended: bool = False
     absences: tuple[Absence, ...] = ()
 
@@ -125,6 +128,7 @@ class MemberStanding:
             "provisional": "was_provisional",
             "active": "was_active",
             "restricted": "was_restricted",
+            "withdrawing": "was_withdrawing",
         }
         if self.before in was:
             found.add(was[self.before])
@@ -136,6 +140,8 @@ class MemberStanding:
             found.add("not_extended")
         if self.state == "rejected":
             found.add("refused_as_member")
+        if self.left_suspended:
+            found.add("left_suspended")
         if at >= self.again_at(policy):
             found.add("cooled_down")
         if self.emergency_over is None or at >= self.emergency_over + policy.emergency_again:
@@ -162,8 +168,8 @@ class MemberStanding:
                 return "suspension-ended", self.suspended_until, self.cause
             case "active" if self.attested_at is not None and self.attested_by is not None:
                 return "attestation-missed", self.attested_at + policy.attestation, self.attested_by
-            case "withdrawing":
-                return "withdrawal-complete", self.since + policy.withdrawal, self.cause
+            case "withdrawing" if self.leaving_since is not None:
+                return "withdrawal-complete", self.leaving_since + policy.withdrawal, self.cause
         return None
 
 
@@ -305,29 +311,36 @@ def moved(member: MemberStanding, target: State, record: int, at: int, policy: P
         changed["paused_at"] = None
     if target in FINAL:
         changed["awaiting"] = frozenset()
-    if target in {"provisional", "active", "restricted"}:
-        changed["before"] = None
+    if target == "withdrawing" and member.leaving_since is None:
+        changed["leaving_since"] = at
     if target == "active":
         changed |= {"activated": True, "sanctioned": False}
     if target == "active" and was == "provisional":
         # Nothing else begins a year but attesting, or the board that reinstates: what was missed stays missed.
         changed |= {"attested_at": at, "attested_by": record}
-    if target == "suspended" and was in {"active", "restricted"}:
-        changed["before"] = was
-    if was == "suspended" and target not in FINAL:
-        changed |= {"watch_until": at + policy.watch, "suspended_until": None}
+    changed |= _interrupted(was, target, at, policy)
     if "emergency_suspended" in {was, target}:
-        changed |= _alarmed(was, target, at, policy)
+        changed |= _alarmed(target, at, policy)
     if (was, target) == ("suspended", "withdrawn"):
         changed["left_suspended"] = True
     changed["absences"] = _absences(member.absences, target, record, at)
     return replace(member, **changed)
 
 
-def _alarmed(was: State, target: State, at: int, policy: Policy) -> dict[str, Any]:
+def _interrupted(was: State, target: State, at: int, policy: Policy) -> dict[str, Any]:
+    """What a suspension or an emergency leads back to; one that confirms the other keeps it, as an expulsion does."""
+    if target in _SUSPENDED:
+        return {} if was in {*_SUSPENDED, *FINAL} else {"before": was}
+    if target in FINAL:
+        return {}
+    watched = {"watch_until": at + policy.watch, "suspended_until": None} if was == "suspended" else {}
+    return {"before": None, **watched}
+
+
+def _alarmed(target: State, at: int, policy: Policy) -> dict[str, Any]:
     """What begins or ends with an emergency; it keeps the length of the policy under which it began."""
     if target == "emergency_suspended":
-        return {"before": was, "emergency_until": at + policy.emergency}
+        return {"emergency_until": at + policy.emergency}
     confirmed = target == "suspended"
     return {"emergency_until": None} | ({} if confirmed else {"emergency_over": at})
 

@@ -173,14 +173,25 @@ def extend(case: Case) -> BoardState:
 
 
 def suspend(case: Case) -> BoardState:
-    """Suspended for a time."""
-    said = case.said(Suspend)
+    """Suspended for a time; who is leaving leaves suspended then, even if it was out before the votes were counted."""
+    said, member = case.said(Suspend), case.member()
     if not case.at < said.until <= case.decision.issued_at + case.state.policy.suspension:
         raise Refused(
             "suspension-length", "params.until", "in the future, and not beyond the longest suspension"
         )
     facts = _noticed(case, said.noticed_at)
-    return case.change("suspend", facts, suspended_until=said.until, decided_by=case.decision.seq)
+    if member.state == "withdrawn":
+        if case.decision.issued_at < member.since:
+            facts = (*facts, "left_meanwhile")
+        return case.change("suspend", facts, left_suspended=True, decided_by=case.decision.seq)
+    leaving = "withdrawing" in {member.state, member.before}
+    return case.change(
+        "suspend",
+        facts,
+        suspended_until=said.until,
+        left_suspended=leaving,
+        decided_by=case.decision.seq,
+    )
 
 
 def sanction(case: Case) -> BoardState:
@@ -192,9 +203,8 @@ def sanction(case: Case) -> BoardState:
 def reinstate(case: Case) -> BoardState:
     """The end of a suspension, back to where it found the member; or of a restriction, and another year begins."""
     restricted = case.member().state == "restricted"
-    return case.change(
-        "reinstate", **({"attested_at": case.at, "attested_by": case.record} if restricted else {})
-    )
+    year = {"attested_at": case.at, "attested_by": case.record} if restricted else {}
+    return case.change("reinstate", left_suspended=False, **year)
 
 
 def refuse(case: Case) -> BoardState:
@@ -232,7 +242,10 @@ def uphold(case: Case) -> BoardState:
     if member.decided_by != outcome:
         raise Refused("appeal-moot", "params.of", "something else has been decided since")
     target = step(member.state, "uphold", member.facts(case.at, case.state.policy))
-    return done.with_member(moved(member, target, case.record, case.at, case.state.policy))
+    after = moved(member, target, case.record, case.at, case.state.policy)
+    if decided.type == "member.suspend":
+        after = replace(after, left_suspended=False)
+    return done.with_member(after)
 
 
 def dismiss(case: Case) -> BoardState:

@@ -10,7 +10,8 @@
 Where trust.md is silent: a suspension ends where it found the member, whoever ends it: otherwise the thirty days, a
 sanction or a missed attestation could be skipped by being suspended (ADR 0038). A suspended member that withdraws is
 out at once, for winding down would give it back what the suspension took, and waits with a new application like who was
-expelled; a provisional one is out at once too, for it would read what it never could. An emergency suspension that the
+expelled; so does one that is suspended while it leaves. Its time of leaving goes on in an emergency and a suspension. A
+provisional one is out at once too, for it would read what it never could. An emergency suspension that the
 board does not confirm ends with that ballot, however long it could have lasted, and is not repeated until the policy's
 time is over. An inquorate ballot returns an application to its discussion. An application with an item that did not
 pass waits for a better answer, and lapses with the rest.
@@ -67,12 +68,15 @@ Fact = Literal[
     "was_provisional",
     "was_active",
     "was_restricted",
+    "was_withdrawing",
     "sanctioned",
     "not_sanctioned",
     "was_applicant",
     "refused_as_member",
     "cooled_down",
     "no_recent_emergency",
+    "left_meanwhile",
+    "left_suspended",
 ]
 """What must be established before an act.
 
@@ -80,7 +84,7 @@ Fact = Literal[
 and to each other. `quorate_ballot`: a decision with its quorum. `key_possession`: each key named has signed.
 `provisional_days`: thirty of them. `notice_given`: the policy's working days of notice are over. `cooled_down`: the
 time before a new application is. `no_recent_emergency`: none that no ballot confirmed has ended within the policy's
-time. The others tell apart where the member came from.
+time. `left_meanwhile`: it left after the ballot had opened. The others tell apart where the member came from.
 """
 
 PROVISIONAL_LEAST: Final = 30 * DAY
@@ -116,6 +120,7 @@ _CAME_FROM: Final[tuple[tuple[State, Fact], ...]] = (
     ("provisional", "was_provisional"),
     ("active", "was_active"),
     ("restricted", "was_restricted"),
+    ("withdrawing", "was_withdrawing"),
 )
 
 
@@ -180,6 +185,15 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     # Discipline by ballot, and the way back.
     Transition("active", "suspend", "suspended", "board", _needs("quorate_ballot", "notice_given")),
     Transition("restricted", "suspend", "suspended", "board", _needs("quorate_ballot", "notice_given")),
+    Transition("withdrawing", "suspend", "suspended", "board", _needs("quorate_ballot", "notice_given")),
+    # Out before the votes were counted: the suspension is that it waits with a new application.
+    Transition(
+        "withdrawn",
+        "suspend",
+        "withdrawn",
+        "board",
+        _needs("quorate_ballot", "notice_given", "left_meanwhile"),
+    ),
     Transition("active", "sanction", "restricted", "board", _needs("quorate_ballot", "notice_given")),
     Transition("restricted", "sanction", "restricted", "board", _needs("quorate_ballot", "notice_given")),
     Transition("restricted", "reinstate", "active", "board", _needs("quorate_ballot")),
@@ -193,6 +207,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     # Appeals: back to where the decision found the member.
     Transition("restricted", "uphold", "active", "panel", _needs("sanctioned")),
     Transition("expelled", "uphold", "suspended", "panel"),
+    Transition("withdrawn", "uphold", "withdrawn", "panel", _needs("left_suspended")),
     Transition("rejected", "uphold", "provisional", "panel", _needs("refused_as_member")),
     Transition("rejected", "uphold", "discussion", "panel", _needs("was_applicant")),
     # Leaving.
@@ -348,7 +363,9 @@ def check_machine(transitions: Collection[Transition] = TRANSITIONS) -> None:
         raise ValueError("the machine does not use exactly the known acts")
     if len({(t.source, t.act, t.requires) for t in transitions}) != len(transitions):
         raise ValueError("two transitions cannot be told apart")
-    if any(t.source in FINAL and t.act not in {"apply", "uphold"} for t in transitions):
+    if any(
+        t.source in FINAL and t.target != t.source and t.act not in {"apply", "uphold"} for t in transitions
+    ):
         raise ValueError("a final state is left otherwise than by a new application or an appeal")
     reached: set[str] = {"draft"}
     while more := {t.target for t in transitions if t.source in reached} - reached:

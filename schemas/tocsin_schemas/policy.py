@@ -83,7 +83,7 @@ class Policy(BaseModel):
     again_rejected: Seconds = 180 * DAY
     """How long a rejected applicant waits before it applies again."""
     again_expelled: Seconds = 365 * DAY
-    """The same for an expelled member, and for one that withdrew while it was suspended."""
+    """The same for an expelled member, and for one that left suspended."""
 
     @field_serializer("agreements", "label_packs", when_used="json")
     def _sorted(self, value: frozenset[str]) -> list[str]:

@@ -9,7 +9,10 @@ from tests.support.board import Board, governed
 from tests.support.clock import MovableClock
 from tests.support.officers import panel, seats
 from tocsin.config import Settings
+from tocsin.governance.service import applications
+from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
+from tocsin_schemas.problems import Refused
 
 ALPHA = "https://alpha.example"
 
@@ -53,3 +56,63 @@ def test_a_sanction_outlives_a_suspension(board: Board) -> None:
     assert (row(board), board.state.members[ALPHA].sanctioned) == ("restricted", True)
     board.enact("member.reinstate", ALPHA)
     assert row(board) == "active"
+
+
+def leave(board: Board) -> None:
+    board.act("alpha", board.parties["alpha"].key, "withdraw")
+    assert row(board) == "withdrawing"
+
+
+def test_an_emergency_stops_who_is_leaving_and_its_days_go_on(board: Board) -> None:
+    leave(board)
+    board.clock.advance(29 * DAY)
+    board.suspend_in_emergency("alpha")
+    assert row(board) == "emergency_suspended"
+    board.clock.advance(3 * DAY)
+    tick(board)
+    tick(board)
+    member = board.state.members[ALPHA]
+    assert (row(board), member.again_at(board.state.policy)) == ("withdrawn", member.since)
+
+
+def test_a_motion_to_suspend_goes_on_after_its_subject_has_withdrawn(board: Board) -> None:
+    until = board.clock.now + 100 * DAY
+    motion = board.propose("member.suspend", ALPHA, {"until": until})
+    leave(board)
+    assert board.carry(motion).result == "passes"
+    assert row(board) == "suspended"
+    board.act("alpha", board.parties["alpha"].key, "withdraw")
+    refused_for_a_year(board)
+
+
+def test_a_ballot_that_was_open_when_its_subject_was_out_counts(board: Board) -> None:
+    leave(board)
+    board.clock.advance(20 * DAY)
+    motion = board.propose("member.suspend", ALPHA, {"until": board.clock.now + 100 * DAY})
+    board.endorse(motion)
+    board.discuss(motion)
+    board.clock.advance(4 * DAY)
+    tick(board)
+    assert row(board) == "withdrawn"
+    for seat in ("s1", "s2", "s3", "s4", "s5"):
+        board.vote(motion, seat)
+    assert board.close(motion).result == "passes"
+    assert row(board) == "withdrawn"
+    refused_for_a_year(board)
+    with pytest.raises(Refused) as caught:
+        board.propose("member.suspend", ALPHA, {"until": board.clock.now + 100 * DAY})
+    assert caught.value.code == "transition-forbidden"
+
+
+def refused_for_a_year(board: Board) -> None:
+    """Out as one that left suspended: it may not apply until a year after."""
+    assert row(board) == "withdrawn"
+    since, before = board.state.members[ALPHA].since, board.state
+    board.clock.now = since + 365 * DAY - 1
+    with pytest.raises(Refused) as caught:
+        board.apply("alpha", SigningKey.generate())
+    assert (caught.value.code, board.state) == ("conflict", before)
+    board.clock.advance(1)
+    made = board.apply("alpha", SigningKey.generate())
+    assert applications.application(board.chamber, made).state == "submitted"
+    board.clock.now = since + DAY

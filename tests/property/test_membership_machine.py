@@ -33,6 +33,7 @@ PAST: frozenset[Fact] = frozenset(
         "was_provisional",
         "was_active",
         "was_restricted",
+        "was_withdrawing",
         "sanctioned",
         "not_sanctioned",
         "was_applicant",
@@ -62,6 +63,7 @@ def past(member: Member) -> frozenset[Fact]:
         "provisional": "was_provisional",
         "active": "was_active",
         "restricted": "was_restricted",
+        "withdrawing": "was_withdrawing",
     }
     if member.before in was:
         found.add(was[member.before])
@@ -117,7 +119,15 @@ LAWS: dict[str, Callable[[Member, Transition, Member], bool]] = {
     "an active member has been through everything": lambda _, by, new: (
         by.target != "active" or set(ESSENTIAL) <= new.proven
     ),
-    "a final state is final": lambda old, by, _: old.state not in FINAL or by.act in {"apply", "uphold"},
+    "a final state is final": lambda old, by, _: (
+        old.state not in FINAL or by.target == old.state or by.act in {"apply", "uphold"}
+    ),
+    "who is out is suspended by a ballot from before": lambda old, by, _: (
+        (old.state, by.act) != ("withdrawn", "suspend") or "left_meanwhile" in by.requires
+    ),
+    "who is out appeals its suspension": lambda old, by, _: (
+        (old.state, by.act) != ("withdrawn", "uphold") or "left_suspended" in by.requires
+    ),
     "a new application waits": lambda _, by, __: by.act != "apply" or "cooled_down" in by.requires,
     "the board moves members by ballot": lambda old, by, _: (
         by.by != "board"
@@ -126,7 +136,7 @@ LAWS: dict[str, Callable[[Member, Transition, Member], bool]] = {
         or "quorate_ballot" in by.requires
     ),
     "discipline takes notice": lambda old, by, _: (
-        old.state not in {"active", "restricted"}
+        old.state not in {"active", "restricted", "withdrawing", "withdrawn"}
         or by.act not in {"suspend", "sanction"}
         or "notice_given" in by.requires
     ),
@@ -172,7 +182,13 @@ LAWS: dict[str, Callable[[Member, Transition, Member], bool]] = {
     "admitted after vetting, with sponsors": lambda _, by, __: (
         by.act not in {"admit", "begin_discussion"} or {"vetting_complete", "two_sponsors"} <= by.requires
     ),
-    "who leaves is gone": lambda old, by, _: old.state != "withdrawing" or by.target == "withdrawn",
+    "who leaves is gone, or suspended": lambda old, by, _: (
+        old.state != "withdrawing" or by.target in {"withdrawn", "emergency_suspended", "suspended"}
+    ),
+    "nobody takes leaving back": lambda old, by, _: (
+        old.before != "withdrawing"
+        or by.target in {"withdrawing", "suspended", "withdrawn", "expelled", "draft"}
+    ),
 }
 """What holds of every step of every life (trust.md §1)."""
 

@@ -53,30 +53,39 @@ restricted > active: attest (not_sanctioned), member
 provisional > emergency_suspended: emergency_suspend (no_recent_emergency), duty
 active > emergency_suspended: emergency_suspend (no_recent_emergency), duty
 restricted > emergency_suspended: emergency_suspend (no_recent_emergency), duty
+withdrawing > emergency_suspended: emergency_suspend (no_recent_emergency), duty
 emergency_suspended > provisional: lapse (was_provisional), clock, emergency
 emergency_suspended > active: lapse (was_active), clock, emergency
 emergency_suspended > restricted: lapse (was_restricted), clock, emergency
+emergency_suspended > withdrawing: lapse (was_withdrawing), clock, emergency
 emergency_suspended > provisional: clear (was_provisional), board
 emergency_suspended > active: clear (was_active), board
 emergency_suspended > restricted: clear (was_restricted), board
+emergency_suspended > withdrawing: clear (was_withdrawing), board
 emergency_suspended > suspended: suspend (quorate_ballot), board
 active > suspended: suspend (notice_given quorate_ballot), board
 restricted > suspended: suspend (notice_given quorate_ballot), board
+withdrawing > suspended: suspend (notice_given quorate_ballot), board
+withdrawn > withdrawn: suspend (left_meanwhile notice_given quorate_ballot), board
 active > restricted: sanction (notice_given quorate_ballot), board
 restricted > restricted: sanction (notice_given quorate_ballot), board
 restricted > active: reinstate (quorate_ballot), board
 suspended > provisional: reinstate (quorate_ballot was_provisional), board
 suspended > active: reinstate (quorate_ballot was_active), board
 suspended > restricted: reinstate (quorate_ballot was_restricted), board
+suspended > withdrawing: reinstate (quorate_ballot was_withdrawing), board
 suspended > provisional: complete (was_provisional), clock
 suspended > active: complete (was_active), clock
 suspended > restricted: complete (was_restricted), clock
+suspended > withdrawing: complete (was_withdrawing), clock
 suspended > provisional: uphold (was_provisional), panel
 suspended > active: uphold (was_active), panel
 suspended > restricted: uphold (was_restricted), panel
+suspended > withdrawing: uphold (was_withdrawing), panel
 suspended > expelled: expel (quorate_ballot), board
 restricted > active: uphold (sanctioned), panel
 expelled > suspended: uphold, panel
+withdrawn > withdrawn: uphold (left_suspended), panel
 rejected > provisional: uphold (refused_as_member), panel
 rejected > discussion: uphold (was_applicant), panel
 provisional > withdrawn: withdraw, member

@@ -60,7 +60,8 @@ def _issuers(members: Iterable[MemberStanding]) -> tuple[Option, ...]:
 def _movable(kind: DecisionType, state: BoardState) -> tuple[Option, ...]:
     """The members in whose state the decision is possible."""
     act = kind.removeprefix("member.")
-    sources = {step.source for step in TRANSITIONS if step.act == act and step.by == "board"}
+    moves = [step for step in TRANSITIONS if step.act == act and step.by == "board"]
+    sources = {step.source for step in moves if step.source not in FINAL}
     return _issuers(member for member in state.members.values() if member.state in sources)
 
 
