@@ -175,7 +175,7 @@ def _check_window(state: BoardState, decision: Decision, at: int) -> None:
     elif last is not None:
         fits = opened < ends <= last
     else:
-        fits = ends == opened + opened_on(state, decision).voting
+        fits = ends == opened + opened_on(state, decision).policy.voting
     if not fits:
         raise Refused("decision-window", "decision.expires_at", "not the time that such a ballot has")
     if at > ends + (0 if at_once else RECORD_WITHIN):
@@ -188,11 +188,11 @@ def _check_recusals(state: BoardState, decision: Decision) -> None:
         raise Refused(
             "recusal-mismatch", "decision.recused", "a seat stands twice, or there is none of that name"
         )
-    newest = opened_on(state, decision).record
+    opened = opened_on(state, decision)
     computed = {
         recusal.seat: recusal.reason
         for recusal in recusals_at_opening(
-            state, decision.type, decision.subject, decision.params, decision.issued_at, newest
+            state, decision.type, decision.subject, decision.params, decision.issued_at, opened
         )
     }
     if computed.keys() - stated.keys():

@@ -174,20 +174,19 @@ class MemberStanding:
 
 
 class Opening(NamedTuple):
-    """What is remembered of each record for the ballots that open on it: its number, its time, and what the policy in
-    force then says of votes: for how long they are taken, and how many there must be.
+    """What is remembered of each record for the ballots that open on it: its number, its time, and the policy in force
+    then, by which they are judged: a later one voids no vote.
     """
 
     record: int
     at: int
-    voting: int
-    quorum: int
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A decision that was recorded: what it was about, how it ended, and who voted: their handles, and the
-    thumbprints of every key they held.
+    thumbprints of every key they held. `confirms`: the emergency that it was about, a decision's number.
     """
 
     seq: int
@@ -200,6 +199,7 @@ class Outcome:
     at: int
     voted: frozenset[str]
     keys: frozenset[str]
+    confirms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class BoardState:
 
     def following(self, digest: bytes, at: int) -> "BoardState":
         """The same, with one more record: its digest and its time."""
-        digests = {**self.digests, digest: Opening(self.size, at, self.policy.voting, self.policy.quorum)}
+        digests = {**self.digests, digest: Opening(self.size, at, self.policy)}
         return replace(self, size=self.size + 1, tip=digest, at=at, digests=digests)
 
     def with_outcome(self, outcome: Outcome) -> "BoardState":
@@ -279,6 +279,13 @@ class BoardState:
     def _able_to_sponsor(self) -> list[MemberStanding]:
         states = {"active"} if self.founded else {"active", "provisional"}
         return [member for member in self.members.values() if member.state in states]
+
+    def emergency(self, issuer: str) -> Outcome | None:
+        """The decision by which a member is under emergency suspension now, if it is."""
+        member = self.members.get(issuer)
+        if member is None or member.state != "emergency_suspended":
+            return None
+        return next(outcome for outcome in self.decisions.values() if outcome.record == member.cause)
 
     def seat_of(self, handle: str) -> Seat | None:
         """The seat, of the board or the panel, that a person holds."""

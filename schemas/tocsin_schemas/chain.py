@@ -110,6 +110,7 @@ def _decided(state: BoardState, body: DecisionBody, record: Record, verify: Veri
     decision = body.decision
     found = verify_ballots(state, body, record.at, verify)
     after = carry_out(state, decision, found.result, record.seq, record.at)
+    emergency = state.emergency(decision.subject) if decision.type == "member.suspend" else None
     outcome = Outcome(
         decision.seq,
         decision.type,
@@ -121,6 +122,7 @@ def _decided(state: BoardState, body: DecisionBody, record: Record, verify: Veri
         record.at,
         found.voted,
         found.keys,
+        None if emergency is None else emergency.seq,
     )
     return after.with_outcome(outcome)
 

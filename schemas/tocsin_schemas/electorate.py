@@ -8,7 +8,8 @@ Signatures are the business of `tocsin_schemas.ballots`; here every vote is take
   ended the seat votes again (ADR 0032).
 - A claimed recusal (a complaint, a tie, a word) cannot be computed. It stands in the decision that every vote signs,
   and in public: who is recused without reason is named, and can contradict.
-- Who voted on a decision hears no appeal against it: told by handle and by key, so not under another name either.
+- Who voted on a decision hears no appeal against it, nor who signed the emergency that it confirms: told by handle and
+  by key, so not under another name either.
 - A panel stands in for the board when the next roster is voted on, too, but only where fewer than three voices are left
   in it: no declared conflict brings that about. The next roster itself always votes by the rule of rosters.
 """
@@ -33,11 +34,12 @@ def asked(state: BoardState, decision: Decision, roster: Roster | None = None) -
     if decision.threshold == "panel" and on.version == state.roster.version:
         seats = [*on.panel, *(seat for seat in on.seats if seat.seat_class == "independent")]
         outcome = state.decisions.get(decision.params.of) if isinstance(decision.params, Appeal) else None
-        if outcome is not None:
+        for done in () if outcome is None else (outcome, state.decisions.get(outcome.confirms or 0)):
             # By handle and by key: who voted hears no appeal under another name.
-            seats = [
-                seat for seat in seats if seat.handle not in outcome.voted and not seat.keys & outcome.keys
-            ]
+            if done is not None:
+                seats = [
+                    seat for seat in seats if seat.handle not in done.voted and not seat.keys & done.keys
+                ]
     else:
         seats = [seat for seat in on.seats if seat.duty or decision.threshold != "duty"]
     lasting = decision.type == "roster.set"
@@ -62,20 +64,20 @@ def recusals_at_opening(
     subject: str,
     params: Params,
     at: int,
-    record: int | None = None,
+    opening: Opening | None = None,
 ) -> tuple[Recusal, ...]:
     """Every seat recused by the chain's own facts when a ballot opens at `at`; the first reason that holds is given.
 
-    `record` is the number of the newest record then; left out, the newest there is.
+    `opening` is the newest record then; left out, the newest there is.
     """
-    newest = state.size - 1 if record is None else record
-    group, sponsors = _parties(state, kind, subject, params, at)
+    on = opening or state.digests[state.tip]
+    group, sponsors = _parties(state, kind, subject, params, at, on.policy.tie)
     found: list[Recusal] = []
     for seat in (*state.roster.seats, *state.roster.panel):
         reason = relation(state, seat, subject, group, sponsors)
         if reason is not None:
             found.append(Recusal(seat=seat.seat, reason=reason))
-        elif any(absence.vacant and absence.after(newest) for absence in _absences(state, seat)):
+        elif any(absence.vacant and absence.after(on.record) for absence in _absences(state, seat)):
             found.append(Recusal(seat=seat.seat, reason="suspended"))
     return tuple(found)
 
@@ -152,7 +154,7 @@ def count(
 ) -> tuple[Result, tuple[Tally, ...]]:
     """Count seat-to-choice, one mapping for each roster that is asked (`rosters_asked`)."""
     without = tuple(recused)
-    least = opened_on(state, decision).quorum
+    least = opened_on(state, decision).policy.quorum
     tallies = tuple(
         tally(
             decision.threshold if roster.version == state.roster.version else RULES[decision.type],
@@ -199,18 +201,22 @@ def opened_on(state: BoardState, decision: Decision) -> Opening:
 
 
 def _parties(
-    state: BoardState, kind: DecisionType, subject: str, params: Params, at: int
+    state: BoardState, kind: DecisionType, subject: str, params: Params, at: int, tie: int
 ) -> tuple[str | None, frozenset[str]]:
     """The control group that a decision is about, and the sponsors of who it is about."""
     if isinstance(params, Admit):
         return params.control_group, frozenset(params.sponsors)
     if isinstance(params, Appeal):
         about = state.decisions.get(params.of)
-        return _parties(state, about.type, about.subject, about.params, at) if about else (None, frozenset())
+        return (
+            _parties(state, about.type, about.subject, about.params, at, tie)
+            if about
+            else (None, frozenset())
+        )
     member = state.members.get(subject)
     if member is None or kind == "peering.set":
         return None, frozenset()
-    sponsored = at < member.admitted_at + state.policy.tie
+    sponsored = at < member.admitted_at + tie
     return member.control_group, frozenset(member.sponsors) if sponsored else frozenset()
 
 

@@ -26,8 +26,9 @@ from tocsin_schemas.decisions import (
     Sanction,
     Suspend,
 )
+from tocsin_schemas.electorate import opened_on
 from tocsin_schemas.membership import FINAL, Act, Fact, step
-from tocsin_schemas.policy import DAY
+from tocsin_schemas.policy import DAY, Policy
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.tally import Result
 from tocsin_schemas.vocabulary import DecisionType
@@ -57,6 +58,11 @@ class Case(NamedTuple):
         if not isinstance(self.decision.params, model):
             raise TypeError("params of another kind of decision")
         return self.decision.params
+
+    @property
+    def opened_under(self) -> Policy:
+        """The policy that the ballot opened under: the decision is judged by it, clocks run by the one in force."""
+        return opened_on(self.state, self.decision).policy
 
     def member(self) -> MemberStanding:
         """The member that the decision is about."""
@@ -120,9 +126,9 @@ def _check_again(case: Case, former: MemberStanding | None) -> None:
     if former is not None:
         if former.state not in FINAL:
             raise Refused("conflict", "decision.subject", "a member already")
-        waits.append(former.again_at(case.state.policy))
+        waits.append(former.again_at(case.opened_under))
     if case.decision.subject in case.state.refused:
-        waits.append(case.state.refused[case.decision.subject] + case.state.policy.again_rejected)
+        waits.append(case.state.refused[case.decision.subject] + case.opened_under.again_rejected)
     if case.decision.issued_at < max(waits):
         raise Refused(
             "transition-forbidden", "decision.subject", "the time before a new application is not over"
@@ -175,7 +181,7 @@ def extend(case: Case) -> BoardState:
 def suspend(case: Case) -> BoardState:
     """Suspended for a time; who is leaving leaves suspended then, even if it was out before the votes were counted."""
     said, member = case.said(Suspend), case.member()
-    if not case.at < said.until <= case.decision.issued_at + case.state.policy.suspension:
+    if not case.at < said.until <= case.decision.issued_at + case.opened_under.suspension:
         raise Refused(
             "suspension-length", "params.until", "in the future, and not beyond the longest suspension"
         )
@@ -218,7 +224,7 @@ def expel(case: Case) -> BoardState:
 
 
 def _noticed(case: Case, noticed_at: int | None) -> tuple[Fact, ...]:
-    days = case.state.policy.notice_days
+    days = case.opened_under.notice_days
     over = noticed_at is not None and case.decision.issued_at >= working_days_after(noticed_at, days)
     return ("notice_given",) if over else ()
 
@@ -261,7 +267,7 @@ def _appealed(case: Case) -> int:
         raise Refused("appeal-impossible", "params.of", "no decision that can be appealed")
     if said.of in case.state.appealed:
         raise Refused("appeal-repeated", "params.of", "the appeal has been decided")
-    if not decided.at <= said.filed_at <= min(decided.at + case.state.policy.appeal, case.decision.issued_at):
+    if not decided.at <= said.filed_at <= min(decided.at + case.opened_under.appeal, case.decision.issued_at):
         raise Refused(
             "appeal-late", "params.filed_at", "filed after the time in which the decision can be appealed"
         )

@@ -54,7 +54,7 @@ def state(*members: MemberStanding) -> BoardState:
         expires_at=NOW + 365 * DAY,
     )
     members_by_issuer = {standing.issuer: standing for standing in members}
-    opened_on = {bytes(32): Opening(0, NOW, Policy().voting, Policy().quorum)}
+    opened_on = {bytes(32): Opening(0, NOW, Policy())}
     return BoardState(
         1, bytes(32), NOW, bytes(32), roster, Policy(), members=members_by_issuer, digests=opened_on
     )

@@ -9,7 +9,8 @@ from tests.support.board import Board, governed
 from tests.support.clock import MovableClock
 from tests.support.officers import panel, seats
 from tocsin.config import Settings
-from tocsin.governance.service import applications
+from tocsin.governance.rules.people import Caller
+from tocsin.governance.service import appeals, applications, motions
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
@@ -116,3 +117,44 @@ def refused_for_a_year(board: Board) -> None:
     made = board.apply("alpha", SigningKey.generate())
     assert applications.application(board.chamber, made).state == "submitted"
     board.clock.now = since + DAY
+
+
+def test_who_signed_the_emergency_does_not_hear_the_appeal(board: Board) -> None:
+    independents = [name for name, held in board.officers.items() if held.seat.seat_class == "independent"]
+    signing = next(name for name in independents if name.startswith("s") and board.officers[name].seat.duty)
+    other = next(name for name in board.officers if board.officers[name].seat.duty and name != signing)
+    board.suspend_in_emergency("alpha", signing, other)
+    (confirming,) = [line.id for line in motions.docket(board.chamber) if line.type == "member.suspend"]
+    for name in ("s1", "s2", "s3", "s4", "s5"):
+        if name != signing:
+            board.vote(confirming, name)
+    assert board.close(confirming).result == "passes"
+    assert row(board) == "suspended"
+    of = max(board.state.decisions)
+    caller = Caller("adam", frozenset({"org_admin"}), ALPHA)
+    appeal = appeals.appeal(board.chamber, of, caller)
+    board.discuss(appeal)
+    before = motions.motion(board.chamber, appeal)
+    with pytest.raises(Refused) as caught:
+        board.vote(appeal, signing)
+    assert caught.value.code in {"ballot-seat-unknown", "role-missing"}
+    assert motions.motion(board.chamber, appeal) == before
+    for name in ("p1", "p2"):
+        board.vote(appeal, name)
+    assert board.close(appeal).result == "passes"
+    assert row(board) == "active"
+
+
+def test_a_shorter_longest_suspension_voids_no_ballot_that_is_open(board: Board) -> None:
+    noticed = board.clock.now - 10 * DAY
+    motion = board.propose(
+        "member.suspend", ALPHA, {"until": board.clock.now + 150 * DAY, "noticed_at": noticed}
+    )
+    board.endorse(motion)
+    board.discuss(motion)
+    for name in ("s1", "s2", "s3", "s4"):
+        board.vote(motion, name)
+    policy = board.state.policy.model_copy(update={"version": 2, "suspension": 60 * DAY})
+    board.enact("policy.set", "policy", {"policy": policy.model_dump(mode="json")})
+    assert board.close(motion).result == "passes"
+    assert row(board) == "suspended"

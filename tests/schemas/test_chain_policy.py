@@ -68,9 +68,9 @@ def test_a_larger_quorum_holds_for_ballots_that_open_under_it() -> None:
     few = {seat.seat: "yes" for seat in seats[: len(seats) // 2 + 1]}
     before = hall.decision("community.open", "before")
     set_policy(hall, quorum=len(seats))
-    opened = {opening.record: opening.quorum for opening in hall.state.digests.values()}
+    opened = {opening.record: opening.policy.quorum for opening in hall.state.digests.values()}
     assert (opened[max(opened)], opened[0]) == (len(seats), 3)
-    assert hall.state.digests[bytes.fromhex(before.prev)].quorum == 3
+    assert hall.state.digests[bytes.fromhex(before.prev)].policy.quorum == 3
     hall.decide("community.grant", PIXEL, Grant(community=COMMUNITY, read=True, write=False), choices=few)
     assert hall.state.decisions[max(hall.state.decisions)].result == "inquorate"
 
