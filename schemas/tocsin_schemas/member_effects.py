@@ -209,7 +209,7 @@ def sanction(case: Case) -> BoardState:
 def reinstate(case: Case) -> BoardState:
     """The end of a suspension, back to where it found the member; or of a restriction, and another year begins."""
     restricted = case.member().state == "restricted"
-    year = {"attested_at": case.at, "attested_by": case.record} if restricted else {}
+    year: dict[str, Any] = {"attested_at": case.at, "attested_by": case.record} if restricted else {}
     return case.change("reinstate", left_suspended=False, **year)
 
 

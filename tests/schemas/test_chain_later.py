@@ -68,7 +68,7 @@ def test_a_later_policy_voids_no_vote_on_something_else(change: dict[str, int]) 
     mild = hall.decision("member.sanction", NOVA, Sanction(noticed_at=noticed))
     assert [(found.seat, found.reason) for found in harsh.recused] == [("s2", "sponsor")]
     votes, others = hall.votes(harsh), hall.votes(mild)
-    hall.decide("policy.set", "policy", SetPolicy(policy=Policy(version=2, **change)))
+    hall.decide("policy.set", "policy", SetPolicy(policy=Policy.model_validate({"version": 2, **change})))
     sanctioned = copied(hall)
     hall.append(hall.body(harsh, votes))
     assert state(hall, NOVA) == "suspended"
