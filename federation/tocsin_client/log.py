@@ -227,6 +227,10 @@ class Log:
         known = {log.verifier.name for log in self.policy().logs}
         return log_origin(self._hub, sandbox=log_origin(self._hub) not in known)
 
+    def now(self) -> int:
+        """What time it is on this machine (Unix seconds)."""
+        return self._clock()
+
     def policy(self) -> LogPolicy:
         """The pinned policy; the first time, the one that the source serves is pinned.
 

@@ -57,7 +57,7 @@ def _claimed_challenge(assertion: Assertion) -> bytes:
     try:
         said = json.loads(envelope.decode(assertion.client_data.encode(), "client_data"))
         return envelope.decode(said["challenge"].encode(), "challenge")
-    except (Refused, ValueError, KeyError, TypeError, AttributeError):
+    except (Refused, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused("ballot-invalid", "ballot.assertion.client_data", "names no challenge") from None
 
 

@@ -291,9 +291,10 @@ def load_object(raw: bytes, field: str) -> dict[str, Any]:
     Raises:
         Refused: `json-invalid` or `json-duplicate-key`, naming `field`.
     """
-    with suppress(orjson.JSONDecodeError):
+    with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):
         # Compact JSON written back is the same bytes, unless a member stood twice: orjson keeps the last. What is
-        # written in another style is read by the slower decoder below, which looks at every member.
+        # written in another style, or deeper than orjson writes, is read by the slower decoder below, which looks at
+        # every member.
         found = orjson.loads(raw)
         if isinstance(found, dict) and raw.isascii() and orjson.dumps(found) == raw:
             return found

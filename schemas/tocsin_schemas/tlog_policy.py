@@ -66,7 +66,8 @@ class LogPolicy:
     def open(self, raw: bytes, now: int, max_age: int | None = None) -> Opened:
         """A checkpoint that this policy accepts at `now`; cosignatures older than `max_age` seconds do not count.
 
-        Without `max_age` a cosignature counts for ever, as one inside a proof should.
+        Without `max_age` a cosignature counts for ever, as one inside a proof should. One whose time has not come
+        counts for nothing, and is none of those returned.
 
         Raises:
             Refused: as `open_checkpoint`; `quorum-missing`; `checkpoint-stale` when only too old ones make the quorum.
@@ -77,15 +78,15 @@ class LogPolicy:
             [witness.verifier for witness in self.witnesses.values()],
         )
         names = {(key.name, key.key_id): name for name, (key, _) in self.witnesses.items()}
-        made = [(names[cosigned[:2]], cosigned.time) for cosigned in opened.cosignatures]
-        made = [(name, time) for name, time in made if time <= now + CLOCK_SKEW]
+        counted = tuple(cosigned for cosigned in opened.cosignatures if cosigned.time <= now + CLOCK_SKEW)
+        made = [(names[cosigned[:2]], cosigned.time) for cosigned in counted]
         if not self.satisfied({name for name, _ in made}):
             raise Refused("quorum-missing", "checkpoint", "too few of the policy's witnesses cosigned it")
         if max_age is not None and not self.satisfied({name for name, time in made if time >= now - max_age}):
             raise Refused(
                 "checkpoint-stale", "checkpoint", f"a quorum must be younger than {max_age} seconds"
             )
-        return opened
+        return opened._replace(cosignatures=counted)
 
     def render(self) -> bytes:
         """The policy as a file, which `parse_policy` reads back."""

@@ -12,6 +12,7 @@ from tocsin.config import Settings
 from tocsin.governance.rules.people import Caller
 from tocsin.governance.service import appeals, emergency, motions, reading
 from tocsin.ledger import service as ledger
+from tocsin_client.board.entries import Logged
 from tocsin_client.board.reading import Published
 from tocsin_client.board.verify import verify_board
 from tocsin_schemas.governance import MemberBody
@@ -38,7 +39,7 @@ def verify(board: Board) -> None:
     )
     with database.snapshot() as uow:
         entries = dict(ledger.of_the_board(uow)) | dict(ledger.of_the_docket(uow))
-    found = verify_board(files, entries, None)
+    found = verify_board(files, Logged(entries), None)
     assert (found.misfits, found.faults) == ([], [])
 
 

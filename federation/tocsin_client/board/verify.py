@@ -15,17 +15,21 @@ as the first of them.
 7. The roster and the genesis that are served apart are those of the replay.                `roster-mismatch`
 8. The seals of the proceedings open the log's entries with the scope word `docket`, each of them
    (`tocsin_schemas.docket`).    `seal-malformed` `seal-unlogged` `case-altered` `case-missing` `seal-out-of-order`
+9. No record is dated later than this machine's clock, than the newest cosignature of the checkpoint that holds it, or
+   than an entry of the log behind it (`tocsin_schemas.log_times`).                         `record-ahead`
 
 Steps 2-7 are about what was decided, step 8 is about the rows that lead to it. Somebody who edits those changes nothing
-that was decided, so a replay keeps what step 8 finds apart, in `Replay.faults`.
+that was decided, so a replay keeps what step 8 finds apart, in `Replay.faults`. So it does with what step 9 finds, in
+`Replay.ahead`: the rules of the calendar came true too early by such a clock, but what follows from them is still what
+the hub acts on, and a clock that was wrong once must not keep a board from ever being verified again.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
+from tocsin_client.board.entries import Entries, Logged, Progress, logged_in
 from tocsin_client.board.reading import Published, published
 from tocsin_client.board.webauthn import WebAuthn
 from tocsin_client.log import Log, View
@@ -43,20 +47,15 @@ from tocsin_schemas.governance import (
     record_bytes,
     record_digest,
 )
-from tocsin_schemas.ledger import Entry
+from tocsin_schemas.ledger import Entry, rfc3339
+from tocsin_schemas.log_times import SKEW, WITNESS_BEHIND
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.signals import LATEST
-from tocsin_schemas.vocabulary import BOARD, DOCKET, SCOPE_WORDS
+from tocsin_schemas.vocabulary import BOARD, DOCKET
 
-REPORTED: Final = 1024
-"""Entries of the log after which progress is told."""
 LOOKS: Final = 3
 """How often files and log are read until they are of one moment: a hub records while it is read."""
-Entries = Mapping[int, Entry]
-"""The log's entries about power and what leads to it, by their index."""
-Progress = Callable[[int], object]
-_SCOPES: Final = tuple(f'"community":"{word}"'.encode() for word in sorted(SCOPE_WORDS))
 
 
 class Misfit(NamedTuple):
@@ -85,7 +84,7 @@ class Told(NamedTuple):
 class Replay:
     """What a verification found. `state` is that behind the last record in `told`, None without any.
 
-    `misfits` are of the records, `faults` of the proceedings, whose seals are `seals` many.
+    `misfits` are of the records, `faults` of the proceedings, whose seals are `seals` many, `ahead` of the clock.
     """
 
     state: BoardState | None = None
@@ -93,30 +92,44 @@ class Replay:
     misfits: list[Misfit] = field(default_factory=list)
     seals: int = 0
     faults: list[Misfit] = field(default_factory=list)
+    ahead: list[Misfit] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> list[Misfit]:
+        """Everything that does not fit."""
+        return [*self.misfits, *self.faults, *self.ahead]
 
 
 class BoardUnverified(Exception):
-    """Something does not fit: `code` and `reason` of the first, `what` does not verify, and whether it is `decided`.
+    """Something does not fit: `code` and `reason` of the first, `what` does not verify, and whether it `passes`.
 
-    What is decided holds where nothing but the proceedings differs.
+    What is decided holds where nothing but the proceedings or the clock differs. Proceedings are put right by the hub.
     """
 
     def __init__(self, found: Replay) -> None:
-        items = [*found.misfits, *found.faults]
+        items = found.wrong
         more = f", and {len(items) - 1} more" if len(items) > 1 else ""
         super().__init__(f"{items[0]}{more}")
         self.code = items[0].code
         self.reason = f"{items[0]}{more}"
-        self.decided = not found.misfits
+        self.passes = not found.misfits and not found.ahead
         self.what = (
-            "the decisions verify, but what leads to them is not what the log says"
-            if self.decided
-            else "the decisions do not verify"
+            "the decisions do not verify" if found.misfits else f"the decisions verify, but {but(found)}"
         )
 
 
-def look(log: Log, board: LogSource, on_progress: Progress | None = None) -> tuple[View, Published, Entries]:
-    """Step 1, and what the next ones need: a view of the log, the files, and the log's entries about power.
+def but(found: Replay) -> str:
+    """What does not fit where no record is wrong in itself."""
+    said = []
+    if found.faults:
+        said.append("what leads to them is not what the log says")
+    if found.ahead:
+        said.append("they were dated by a clock that was ahead")
+    return ", and ".join(said)
+
+
+def look(log: Log, board: LogSource, on_progress: Progress | None = None) -> tuple[View, Published, Logged]:
+    """Step 1, and what the next ones need: a view of the log, the files, and what the log says about power.
 
     Files and log are read at two moments: what was recorded in between is waited for, or read again.
 
@@ -133,33 +146,35 @@ def look(log: Log, board: LogSource, on_progress: Progress | None = None) -> tup
         newest = {BOARD: _newest_record(files), DOCKET: _newest_seal(files)}
         if (last := max(newest.values())) >= view.size and log.catches_up:
             view = log.latest(at_least=last + 1)
-        entries = _entries(view, on_progress)
+        logged = logged_in(view, log.now(), on_progress)
+        entries = logged.entries
         if not log.catches_up or all(seq <= newest[entry.community] for seq, entry in entries.items()):
-            return view, files, entries
+            return view, files, logged
         if looks == LOOKS:
             # Files cannot have what the log had not when they were asked for.
             due = {
                 seq: entry for seq, entry in entries.items() if seq < size or seq <= newest[entry.community]
             }
-            return view, files, due
+            return view, files, replace(logged, entries=due)
         size = view.size
         files = published(board)
 
 
-def verify_board(files: Published, entries: Entries, genesis: bytes | None) -> Replay:
-    """Steps 2-8. `genesis` is the digest that is believed (None: that of the first record is taken)."""
+def verify_board(files: Published, logged: Logged, genesis: bytes | None) -> Replay:
+    """Steps 2-9. `genesis` is the digest that is believed (None: that of the first record is taken)."""
     found = Replay()
-    chained = _under(BOARD, entries)
+    chained = _under(BOARD, logged.entries)
     records = _read(files, found.misfits)
     # 3. The genesis.
     if records and genesis not in {None, record_digest(records[0].record)}:
         reason = "the first record is not the genesis that this machine believes"
         found.misfits.append(Misfit(0, "genesis-mismatch", "genesis", reason))
     # 4. and 5. What is published was logged, and what was logged is published.
-    logged = {entry.log_seq for entry in records}
+    published_for = {item.log_seq for item in records}
     for item in records:
         found.misfits += _held_against(item, chained.get(item.log_seq))
-    found.misfits += [_missing(seq, entry) for seq, entry in chained.items() if seq not in logged]
+    found.misfits += [_missing(seq, entry) for seq, entry in chained.items() if seq not in published_for]
+    found.misfits += [_unreadable(seq) for seq in logged.unreadable]
     # 6. As far as nothing was wrong before.
     sound = min((item.record for item in found.misfits if item.record is not None), default=LATEST)
     _replay([item for item in records if item.record.seq < sound], found)
@@ -168,7 +183,9 @@ def verify_board(files: Published, entries: Entries, genesis: bytes | None) -> R
         found.misfits += _apart(files, found.state, records[0].record)
     found.misfits.sort(key=lambda item: LATEST if item.record is None else item.record)
     # 8. What led to the records.
-    _sealed(files, _under(DOCKET, entries), found)
+    _sealed(files, _under(DOCKET, logged.entries), found)
+    # 9. When.
+    found.ahead += [misfit for item in records for misfit in _dated(item, logged)]
     return found
 
 
@@ -204,7 +221,11 @@ def _held_against(item: PublishedRecord, entry: Entry | None) -> list[Misfit]:
     if entry is None:
         reason = f"entry {item.log_seq} of the log is not about power, or not there"
         return [Misfit(record.seq, "record-unlogged", "log_seq", reason)]
-    if (entry.kind, entry.recorded_at) != (entry_kind(record), record.at):
+    try:
+        kind = entry_kind(record)
+    except Refused as refused:
+        return [Misfit(record.seq, "record-malformed", refused.field, refused.reason)]
+    if (entry.kind, entry.recorded_at) != (kind, record.at):
         reason = f"entry {item.log_seq} of the log was of another kind, or at another time"
         return [Misfit(record.seq, "entry-mismatch", "record", reason)]
     if not ledger.opens(entry.commitment, bytes.fromhex(item.r), record_bytes(record)):
@@ -215,22 +236,28 @@ def _held_against(item: PublishedRecord, entry: Entry | None) -> list[Misfit]:
 
 def _missing(seq: int, entry: Entry) -> Misfit:
     """5. An entry of the log that no record is published for."""
-    at = ledger.rfc3339(entry.recorded_at)
+    at = rfc3339(entry.recorded_at)
     reason = f"entry {seq} of the log ({entry.kind}, {at}) is not among the records"
     return Misfit(None, "record-missing", "records", reason)
 
 
-def _entries(view: View, on_progress: Progress | None) -> Entries:
-    """Every entry of a view under one of the scope words, by its index. Tiles are read, too: a copy needs them."""
-    found: dict[int, Entry] = {}
-    for seq, raw in view.entries(0, view.size - 1, tiles=True):
-        if on_progress is not None and seq % REPORTED == REPORTED - 1:
-            on_progress(REPORTED)
-        if any(scope in raw for scope in _SCOPES):
-            entry = Entry.decode(raw)
-            if entry.community in SCOPE_WORDS:
-                found[seq] = entry
-    return found
+def _unreadable(seq: int) -> Misfit:
+    """5. An entry of the log that names the board, and is none."""
+    reason = f"entry {seq} of the log is no entry of this version"
+    return Misfit(None, "record-malformed", "log", reason)
+
+
+def _dated(item: PublishedRecord, logged: Logged) -> list[Misfit]:
+    """9. The time of a record, against every other that is known; the first that it is later than is named."""
+    at, reason = item.record.at, None
+    if logged.now is not None and at > logged.now + SKEW:
+        reason = f"dated {rfc3339(at)}, later than this machine's clock"
+    elif logged.cosigned is not None and at > logged.cosigned + WITNESS_BEHIND:
+        reason = f"dated {rfc3339(at)}, but the checkpoint with it was cosigned at {rfc3339(logged.cosigned)}"
+    elif item.log_seq in logged.ahead:
+        behind = rfc3339(logged.ahead[item.log_seq])
+        reason = f"dated {rfc3339(at)}, but an entry behind it in the log is of {behind}"
+    return [] if reason is None else [Misfit(item.record.seq, "record-ahead", "at", reason)]
 
 
 def _under(word: str, entries: Entries) -> Entries:
@@ -295,6 +322,6 @@ def _sealed(files: Published, entries: Entries, found: Replay) -> None:
     found.seals = len(seals)
     for fault in docket.check(seals, entries):
         entry = entries.get(fault.log_seq)
-        at = "" if entry is None else f" ({ledger.rfc3339(entry.recorded_at)})"
+        at = "" if entry is None else f" ({rfc3339(entry.recorded_at)})"
         reason = f"entry {fault.log_seq} of the log{at}: {fault.reason}"
         found.faults.append(Misfit(None, fault.code, "docket", reason))

@@ -88,7 +88,7 @@ def _explain(error: Exception) -> Failed:
         return HUB_FAILED, error.code, f"the log does not prove it: {error.reason}", _advice(error)
     if isinstance(error, BoardUnverified):
         advice = "Keep what was read (`--save FOLDER`), and ask the board and other members what they see."
-        if error.decided:
+        if error.passes:
             advice = f"Its hub puts such rows right within a minute; look again. If it stays: {advice}"
         return HUB_FAILED, error.code, f"{error.what}: {error.reason}", advice
     if isinstance(error, SnapshotUnverified):

@@ -59,6 +59,7 @@ def verify(
       - every ballot was signed by a seat of the roster of its time, and every count is right;
       - every step was one that the rules allow;
       - every record is in the log, as it was logged, and no record is left out;
+      - no record is dated by a clock that was ahead;
       - what the board has before it (motions, endorsements, ballots, applications) is as it was when it was logged.
 
     \b
@@ -76,9 +77,9 @@ def verify(
         console.note(age)
     for data in told_data(found):
         console.result(data, f"{data['record']:>4}  {data['at']}  {data['says']}")
-    for misfit in (*found.misfits, *found.faults):
+    for misfit in found.wrong:
         console.note(f"does not fit: {misfit}")
-    if found.misfits or found.faults:
+    if found.wrong:
         raise BoardUnverified(found)
     state = found.state
     if state is None:

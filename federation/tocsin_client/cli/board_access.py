@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from tocsin_client.board.reading import BOARD_PREFIX, Keeping, board_in, log_in
-from tocsin_client.board.verify import BoardUnverified, Replay, look, verify_board
+from tocsin_client.board.verify import BoardUnverified, Replay, but, look, verify_board
 from tocsin_client.cli.console import Console
 from tocsin_client.cli.log_access import opened, whereabouts
 from tocsin_client.config import NotReady
@@ -52,7 +52,7 @@ def replayed(
     """
     size = log.latest().size
     with console.progress("verifying", size) as advance:
-        view, files, entries = look(log, board, advance)
+        view, files, logged = look(log, board, advance)
     if view.sandbox:
         raise NotReady(
             "This hub is a sandbox: its operator decides, and there are no decisions to verify",
@@ -63,7 +63,7 @@ def replayed(
             f"{board.name} has no board yet", "It is founded with `tocsin-hub board found`, by its operator."
         )
     pinned = log.store.genesis()
-    found = verify_board(files, entries, genesis or pinned)
+    found = verify_board(files, logged, genesis or pinned)
     if not found.misfits and (believed := found.told[0].digest) != pinned:
         log.store.pin_genesis(believed)
         if genesis is None:
@@ -74,17 +74,15 @@ def replayed(
 
 
 def demand_decided(console: Console, found: Replay) -> BoardState | None:
-    """What the decisions add up to, which rows of the proceedings change nothing of; that some differ is said.
+    """What the decisions add up to, which neither rows of the proceedings nor a clock change; that some differ is said.
 
     Raises:
         BoardUnverified: when a record does not fit.
     """
     if found.misfits:
         raise BoardUnverified(found)
-    if found.faults:
-        console.note(
-            "The decisions verify, but what leads to them is not what the log says: `tocsin board verify`."
-        )
+    if found.wrong:
+        console.note(f"The decisions verify, but {but(found)}: `tocsin board verify`.")
     return found.state
 
 

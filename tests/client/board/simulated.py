@@ -49,6 +49,7 @@ from tocsin_schemas.governance import (
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.ledger import Entry
 from tocsin_schemas.policy import DAY, Policy
+from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Credential, Roster, Seat, canonical
 from tocsin_schemas.tally import RULES, Result
 from tocsin_schemas.vocabulary import BOARD, DOCKET, PROCEEDING, Choice, DecisionType, SeatClass
@@ -172,10 +173,14 @@ class SimulatedBoard:
         record = make_record(body, seq=len(self.published), prev=tip, at=self._clock())
         if right:
             self.state = chain.apply(self.state, record, WebAuthn())
+        try:
+            kind = entry_kind(record)
+        except Refused:
+            kind = "member-state"
         nonce = ledger.new_nonce()
         self.published.append(PublishedRecord(log_seq=len(self.tlog.leaves), r=nonce.hex(), record=record))
         commitment = ledger.commit(nonce, record_bytes(record))
-        self.tlog.leaves.append(Entry(BOARD, entry_kind(record), record.at, commitment).encode())
+        self.tlog.leaves.append(Entry(BOARD, kind, record.at, commitment).encode())
         self.publish()
         return record
 

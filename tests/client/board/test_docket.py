@@ -36,8 +36,8 @@ def board(board: SimulatedBoard, clock: MovableClock) -> SimulatedBoard:
 
 
 def replay(log: Log, board: SimulatedBoard) -> Replay:
-    _, files, entries = look(log, board)
-    return verify_board(files, entries, None)
+    _, files, logged = look(log, board)
+    return verify_board(files, logged, None)
 
 
 def faults(log: Log, board: SimulatedBoard) -> list[tuple[str, int]]:
@@ -203,22 +203,22 @@ class Busy:
 
 def test_seals_older_than_the_log_are_read_again(log: Log, board: SimulatedBoard) -> None:
     busy = Busy(board, 2)
-    view, files, entries = look(log, busy)
+    view, files, logged = look(log, busy)
     assert busy.reads == 2
-    assert max(entries) < view.size
-    assert verify_board(files, entries, None).faults == []
+    assert max(logged.entries) < view.size
+    assert verify_board(files, logged, None).faults == []
 
 
 def test_a_hub_that_seals_all_the_time_is_not_accused(log: Log, board: SimulatedBoard) -> None:
     """What the log got after the files were asked for is nobody's fault; what it had before is."""
     busy = Busy(board, 1000)
-    _, files, entries = look(log, busy)
+    _, files, logged = look(log, busy)
     assert busy.reads == 3
-    assert verify_board(files, entries, None).faults == []
+    assert verify_board(files, logged, None).faults == []
     kept = board.sealed.pop(1)
     board.publish()
-    _, files, entries = look(log, busy)
-    (fault,) = verify_board(files, entries, None).faults
+    _, files, logged = look(log, busy)
+    (fault,) = verify_board(files, logged, None).faults
     assert (fault.code, f"entry {kept.seal.log_seq} " in fault.reason) == ("case-missing", True)
 
 

@@ -16,8 +16,8 @@ from tocsin_schemas.roster import canonical
 
 
 def replay(log: Log, board: SimulatedBoard, genesis: bytes | None = None) -> Replay:
-    _, files, entries = look(log, board)
-    return verify_board(files, entries, genesis)
+    _, files, logged = look(log, board)
+    return verify_board(files, logged, genesis)
 
 
 def codes(found: Replay) -> list[tuple[int | None, str]]:
