@@ -15,8 +15,10 @@ from tocsin.db import Database, system_clock
 from tocsin.errors import Misconfigured
 from tocsin.governance.service import startup
 from tocsin.governance.service.chain import open_chain
+from tocsin.governance.service.dating import calendar_waits
 from tocsin.ledger import service as ledger
 from tocsin.members.service import Members, hub_keys
+from tocsin_schemas.ledger import rfc3339
 
 CLOCK_SECONDS: Final = 5
 """How far this machine's clock may be from the database's: signals are accepted 60 s ahead at most."""
@@ -115,8 +117,9 @@ def _board(settings: Settings) -> str:
             hub_keys.demand_fit(database, held)
             return "a sandbox: no board decides here"
         differences = startup.start(chain, ledger.open_ledger(settings, database, held))
-        if differences:
-            rows = sorted({f"{item.table} {item.key} ({item.column})" for item in differences})
+        edited = [item for item in differences if item.column != startup.DATED]
+        if edited:
+            rows = sorted({f"{item.table} {item.key} ({item.column})" for item in edited})
             raise Misconfigured(
                 f"changed by another hand: {'; '.join(rows)}",
                 "the next start and the job governance.audit repair it; seals that are lost are named for good",
@@ -125,7 +128,14 @@ def _board(settings: Settings) -> str:
         with database.snapshot() as uow:
             if not chain.founded(uow):
                 return "not founded yet"
-            return f"{chain.state(uow).size} records replayed"
+            state = chain.state(uow)
+            if calendar_waits(state, uow.now):
+                raise Misconfigured(
+                    f"the newest record is of {rfc3339(state.at)}, ahead of this clock: the calendar waits",
+                    "see that the clock is right; docs/operator-guide.md, section Clock, says what follows",
+                )
+        ahead = "".join(f"; record {item.key} is dated by a clock that was ahead" for item in differences)
+        return f"{state.size} records replayed{ahead}"
     finally:
         database.dispose()
 

@@ -18,6 +18,7 @@ from tocsin import outbox
 from tocsin.config import Settings
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
+from tocsin.governance.service.dating import Dating
 from tocsin.governance.service.telling import happenings
 from tocsin.governance.store import records as store
 from tocsin.governance.store.cases import Case
@@ -74,6 +75,8 @@ class Chain:
         """Those of them that seal proceedings: a row that is gone is still known here."""
         self.searched = 0
         """How far the published log was searched for such entries, when no row said that there were any."""
+        self.dating = Dating()
+        """Which records are dated ahead, and how far the log was read for it."""
         self.stood: Mapping[Case, object] = {}
         """The open cases that were last found as they were sealed: their rows, seals and entries (`proceedings`)."""
         self.sealed: dict[Case, int] = {}

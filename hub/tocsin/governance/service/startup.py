@@ -7,6 +7,7 @@
 4. The policy in force and the rows of members say what follows from them (`members.service.reconcile`).
 5. The rows of the proceedings are those that were sealed (`sealing`), every entry of a seal has one that opens it. Of
    a board whose log never had such an entry, the proceedings are sealed as they stand.
+6. No record is dated by a clock that was ahead (`dating`). That is named, and can never be repaired.
 
 Looking writes nothing. Repairs are one transaction, under the lock of the log's head.
 """
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 RECORD: Final = "board_record"
 POLICY: Final = "board_policy"
+DATED: Final = "at"
+"""What is said to differ of a record that is dated ahead; no row has it."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class _Found:
     records: list[Kept] = field(default_factory=list)
     strays: list[int] = field(default_factory=list)
     docket: sealing.Found = field(default_factory=sealing.Found)
+    ahead: list[Difference] = field(default_factory=list)
 
     def note(self, table: str, key: int | str, column: str) -> None:
         self.differences.append(Difference(table, str(key), column))
@@ -96,10 +100,16 @@ def audit(chain: Chain, log: ledger.Ledger, *, repair: bool = True) -> list[Diff
             "a row was changed by another hand",
             extra={"table": item.table, "row": item.key, "column": item.column, "repaired": repaired},
         )
+    if found.ahead:
+        numbers = [item.key for item in found.ahead]
+        logger.error(
+            "records of the board are dated ahead: this clock is behind, or a clock of this hub was ahead",
+            extra={"records": len(numbers), "first": numbers[0], "last": numbers[-1]},
+        )
     if mends and (found.differences or found.docket.mendable):
         with log.database.transaction() as uow:
             _repair(chain, log, uow, found)
-    return [*found.differences, *found.docket.differences]
+    return [*found.differences, *found.docket.differences, *found.ahead]
 
 
 def _look(chain: Chain, log: ledger.Ledger) -> _Found:
@@ -123,6 +133,10 @@ def _look(chain: Chain, log: ledger.Ledger) -> _Found:
         if entry is not None and entry.community == BOARD
     }
     _compare_records(log, {row.seq: row for row in rows}, places, found)
+    # 6.
+    with log.database.snapshot() as uow:
+        ahead = chain.dating.ahead(uow, places, size)
+    found.ahead = [Difference(RECORD, str(seq), DATED) for seq in ahead]
     # 3. and 4.
     if not found.differences:
         with log.database.snapshot() as uow:

@@ -16,6 +16,7 @@ from tocsin.ledger.service.startup import start
 from tocsin.ledger.store.entries import (
     SIZE,
     append,
+    earliest,
     entries_at,
     locked_size,
     of_the_board,
@@ -35,6 +36,7 @@ __all__ = [
     "alarms",
     "append",
     "differing",
+    "earliest",
     "entries_at",
     "locked_size",
     "nonce_for",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from tocsin.db import UnitOfWork, View, table
 from tocsin.ledger.store.tables import EntryRow, LedgerHeadRow
@@ -51,6 +51,13 @@ def entries(uow: UnitOfWork, first: int, end: int) -> list[Entry]:
     """The entries at the leaf indexes `first` up to but without `end`, in order."""
     chosen = _entry.select().with_only_columns(*_COLUMNS).where(_entry.c.seq >= first, _entry.c.seq < end)
     return [Entry(*row) for row in uow.conn.execute(chosen.order_by(_entry.c.seq))]
+
+
+def earliest(uow: UnitOfWork, first: int, end: int) -> int | None:
+    """The earliest time (Unix seconds) of the entries from leaf index `first` up to but without `end`; None of none."""
+    within = (_entry.c.seq >= first, _entry.c.seq < end)
+    found = uow.conn.execute(select(func.min(_entry.c.recorded_at)).where(*within)).scalar()
+    return None if found is None else int(found)
 
 
 def of_the_board(uow: UnitOfWork) -> list[tuple[int, Entry]]:
