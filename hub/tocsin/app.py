@@ -9,6 +9,7 @@ Everything is made here and handed down; nothing is imported as a global. Routes
     chamber               tocsin.governance: the board's proceedings
     authenticate          access token to Actor, for tocsin.web.auth
     at_head               whether the schema is this version's, for tocsin.web.health
+    calendar              since when nothing has followed from the calendar, for tocsin.web.health
     board                 tocsin.governance: the chain of what was decided
     ledger, watch         tocsin.ledger: the log, and waiting for it to grow
     alarms, halted        what keeps the log from growing, for tocsin.web.health and submission
@@ -44,6 +45,8 @@ from tocsin.governance import routes as governance_routes
 from tocsin.governance.service import startup as governance
 from tocsin.governance.service.context import open_chamber
 from tocsin.governance.service.seating import named, seats
+from tocsin.jobs import pages as jobs_pages
+from tocsin.jobs.calendar import waits_since
 from tocsin.jobs.carrying import open_courier
 from tocsin.jobs.service import Means
 from tocsin.ledger import pages as ledger_pages
@@ -165,7 +168,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         members=context.members,
         oauth=oauth,
         accounts=open_accounts(settings, database, hub_keys, seats=seats(chamber), named=named(chamber)),
-        notices=(webhooks_pages.notices, streams_pages.notices),
+        notices=(jobs_pages.notices, webhooks_pages.notices, streams_pages.notices),
         stopping={
             "ep_": delivery_pages.Acts(stop_endpoint, allow_endpoint),
             "st_": delivery_pages.Acts(stop_stream, allow_stream),
@@ -174,6 +177,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         egress=egress,
         authenticate=oauth.authenticate,
         at_head=partial(migrations.at_head, database),
+        calendar=partial(waits_since, database),
         ledger=ledger,
         board=context.board,
         alarms=partial(ledger_service.alarms, ledger),

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 import uvicorn
 
-from tocsin.cli import board, delivery, hub_keys, log, members, people, witness
+from tocsin.cli import board, clock, delivery, hub_keys, log, members, people, witness
 from tocsin.cli.console import Commands, Failed, Instant, emit, examples, json_option, load_settings, opened
 from tocsin.config import LOOPBACK, Settings
 from tocsin.errors import Misconfigured
@@ -49,6 +49,7 @@ main.add_command(log.log)
 main.add_command(delivery.delivery)
 main.add_command(witness.witness)
 main.add_command(people.console)
+main.add_command(clock.clock)
 
 
 @main.command(

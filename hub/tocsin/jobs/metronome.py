@@ -9,6 +9,7 @@ from typing import Final
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from tocsin.jobs.calendar import Calendar
 from tocsin.jobs.service import JOBS, Means, run
 
 logger = logging.getLogger(__name__)
@@ -20,17 +21,25 @@ COLLECT: Final = (20_000, 20, 50)
 def start(means: Means) -> BackgroundScheduler:
     """Start running every job at its pace; stop it with `shutdown()`.
 
-    A beat that is missed is not made up for, and a job never runs beside itself.
+    A beat that is missed is not made up for, and a job never runs beside itself. What the calendar says waits as
+    long as the clock is not to be believed (`tocsin.jobs.calendar`).
     """
     # What matters, `_failed` says. That a beat is left out while the last one lasts would be a line a second.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
+    calendar = None if means.context.board.sandbox else Calendar(means.context.database)
+    if calendar is not None:
+        calendar.may_run()
     for job in JOBS.values():
         first = {"next_run_time": datetime.now(UTC)} if job.at_start else {}
         scheduler.add_job(
-            partial(_beat, means, job.name), "interval", seconds=job.every, id=job.name, **first
+            partial(_beat, means, job.name, calendar if job.calendar else None),
+            "interval",
+            seconds=job.every,
+            id=job.name,
+            **first,
         )
     scheduler.add_listener(_failed, EVENT_JOB_ERROR)
     scheduler.add_listener(_slow, EVENT_JOB_MAX_INSTANCES)
@@ -52,7 +61,9 @@ def settle_memory() -> None:
     gc.set_threshold(*COLLECT)
 
 
-def _beat(means: Means, name: str) -> None:
+def _beat(means: Means, name: str, calendar: Calendar | None) -> None:
+    if calendar is not None and not calendar.may_run():
+        return
     done = run(means, name)
     if done:
         logger.info("job done", extra={"job": name, "count": done})

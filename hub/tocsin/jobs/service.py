@@ -51,7 +51,8 @@ class Job:
 
     `due` is asked before the lease is taken, which costs two writes: for a job that runs often and rarely has to.
     `at_start` has the metronome begin with it instead of waiting for its first beat. `lease` is how many seconds one
-    that died keeps others out; None: any number may run at once, because the rows they work on are leased.
+    that died keeps others out; None: any number may run at once, because the rows they work on are leased. `calendar`:
+    what it does follows from what time it is and is never undone, so the metronome asks first whether to believe it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Job:
     due: Callable[[Means], bool] = lambda _means: True
     at_start: bool = False
     lease: int | None = LEASE_SECONDS
+    calendar: bool = False
 
 
 def _settle(means: Means) -> int:
@@ -191,6 +193,7 @@ JOBS: Final[Mapping[str, Job]] = {
             60,
             "let windows end, and record what the calendar says",
             _tick,
+            calendar=True,
         ),
         Job(
             "governance.audit",

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tocsin import telemetry
 from tocsin.errors import Refused
 from tocsin.web import problems
+from tocsin_schemas.ledger import rfc3339
 
 logger = logging.getLogger(__name__)
 router: Final = APIRouter(tags=["health"])
@@ -25,10 +26,14 @@ async def healthz() -> dict[str, str]:
     "/readyz", summary="Can the hub do its work?", responses=problems.documented("unavailable", "log-halted")
 )
 def readyz(request: Request) -> dict[str, str]:
-    """Answers 200 when the database answers, its schema is this version's and the log may grow, else 503."""
+    """Answers 200 when the database answers, its schema is this version's and the log may grow, else 503.
+
+    `calendar` says since when no rule of the calendar has come true, where that is so: everything else works.
+    """
     try:
         at_head = request.app.state.at_head()
         alarms = request.app.state.alarms() if at_head else ()
+        since = request.app.state.calendar() if at_head else None
     except SQLAlchemyError:
         logger.exception("the database did not answer")
         raise Refused(
@@ -43,7 +48,7 @@ def readyz(request: Request) -> dict[str, str]:
         )
     for alarm in alarms:
         raise Refused("log-halted", "log", alarm.what)
-    return {"status": "ready"}
+    return {"status": "ready"} | ({} if since is None else {"calendar": f"waits since {rfc3339(since)}"})
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

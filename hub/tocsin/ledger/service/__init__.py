@@ -24,7 +24,7 @@ from tocsin.ledger.store.entries import (
     put_back,
     size,
 )
-from tocsin.ledger.store.publication import Publication, published_size
+from tocsin.ledger.store.publication import Publication, last_sign, published_size
 
 __all__ = [
     "SIZE",
@@ -38,6 +38,7 @@ __all__ = [
     "differing",
     "earliest",
     "entries_at",
+    "last_sign",
     "locked_size",
     "nonce_for",
     "of_the_board",

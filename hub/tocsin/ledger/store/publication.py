@@ -2,13 +2,15 @@
 
 from typing import Final, NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork, table
 from tocsin.ledger.store import days
-from tocsin.ledger.store.tables import SINGLE_ID, PublicationRow
+from tocsin.ledger.store.tables import SINGLE_ID, EntryRow, PublicationRow
 
 _publication: Final = table(PublicationRow)
+_entry: Final = table(EntryRow)
 _COUNTED: Final = {"preserve_rowcount": True}
 
 
@@ -37,6 +39,13 @@ def published_size(uow: UnitOfWork) -> int:
     """How many entries a checkpoint covers by now; 0 before the first."""
     chosen = _publication.select().with_only_columns(_publication.c.size)
     return int(uow.conn.execute(chosen).scalar() or 0)
+
+
+def last_sign(uow: UnitOfWork) -> int | None:
+    """When the newest tree was signed or the newest entry written, the later one (Unix seconds); None of neither."""
+    signed = uow.conn.execute(select(_publication.c.published_at)).scalar()
+    written = uow.conn.execute(select(_entry.c.recorded_at).order_by(_entry.c.seq.desc()).limit(1)).scalar()
+    return max((int(at) for at in (signed, written) if at is not None), default=None)
 
 
 def advance(uow: UnitOfWork, before: Publication | None, after: Publication) -> bool:
