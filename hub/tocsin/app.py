@@ -168,7 +168,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         members=context.members,
         oauth=oauth,
         accounts=open_accounts(settings, database, hub_keys, seats=seats(chamber), named=named(chamber)),
-        notices=(jobs_pages.notices, webhooks_pages.notices, streams_pages.notices),
+        notices=(governance_pages.notices, jobs_pages.notices, webhooks_pages.notices, streams_pages.notices),
         stopping={
             "ep_": delivery_pages.Acts(stop_endpoint, allow_endpoint),
             "st_": delivery_pages.Acts(stop_stream, allow_stream),

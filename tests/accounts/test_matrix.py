@@ -64,6 +64,7 @@ MATRIX: dict[Action, str] = {
     "signal.read": "A M N",
     "organisation.read": "M N",
     "organisation.manage": "M",
+    "organisation.act": "M",
     "appeal.file": "M",
     "endpoint.read": "M N",
     "endpoint.manage": "M",

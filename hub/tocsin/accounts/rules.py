@@ -6,11 +6,11 @@ forbids it to another role of the same person: duties are separate by person, no
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tocsin.errors import Refused
-from tocsin.web.people import ACTIONS, PURPOSES, ROLES, Action, Purpose, Role
+from tocsin.web.people import ACTIONS, PURPOSES, ROLES, Action, Halted, Person, Purpose, Role
 from tocsin_schemas.policy import DAY
 
 HANDLE: Final = re.compile(r"[a-z][a-z0-9-]{1,31}")
@@ -48,7 +48,8 @@ class Permission:
 
     `passkey`: one begun with a passkey. `approves`: the answer of a passkey to exactly this as well, each time; a
     signed ballot needs none, for it is such an answer, and a remark is no approval. `sensitive`: reading is logged.
-    `writes` is true of everything but reading.
+    `writes` is true of everything but reading. `standing`: roles for a member are none for this while the member's
+    state lets it read nothing (`tocsin_schemas.membership.permit`).
     """
 
     roles: frozenset[Role]
@@ -56,14 +57,17 @@ class Permission:
     passkey: bool = False
     sensitive: bool = False
     writes: bool = True
+    standing: bool = False
 
 
-def _read(*roles: Role, sensitive: bool = False) -> Permission:
-    return Permission(frozenset(roles) or _EVERYONE, sensitive=sensitive, writes=False)
+def _read(*roles: Role, sensitive: bool = False, standing: bool = False) -> Permission:
+    return Permission(frozenset(roles) or _EVERYONE, sensitive=sensitive, writes=False, standing=standing)
 
 
-def _do(*roles: Role, approves: bool = False, passkey: bool = False) -> Permission:
-    return Permission(frozenset(roles) or _EVERYONE, approves=approves, passkey=approves or passkey)
+def _do(*roles: Role, approves: bool = False, passkey: bool = False, standing: bool = False) -> Permission:
+    return Permission(
+        frozenset(roles) or _EVERYONE, approves=approves, passkey=approves or passkey, standing=standing
+    )
 
 
 PERMISSIONS: Final[Mapping[Action, Permission]] = {
@@ -76,7 +80,7 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "application.read": _read("board", "vetter", "auditor", sensitive=True),
     "application.vet": _do("board", "vetter", approves=True),
     "application.ask": _do("board", "vetter"),
-    "application.sponsor": _do("org_admin", approves=True),
+    "application.sponsor": _do("org_admin", approves=True, standing=True),
     "docket.read": _read("board", "auditor"),
     "motion.read": _read("board", "auditor"),
     "motion.propose": _do("board", approves=True),
@@ -93,14 +97,15 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "key.read": _read("board", "operator", "auditor"),
     "audit.read": _read(),
     "audit.export": _read("board", "auditor"),
-    "signal.read": _read("org_admin", "org_analyst", "auditor", sensitive=True),
+    "signal.read": _read("org_admin", "org_analyst", "auditor", sensitive=True, standing=True),
     "organisation.read": _read("org_admin", "org_analyst"),
-    "organisation.manage": _do("org_admin"),
+    "organisation.manage": _do("org_admin", standing=True),
+    "organisation.act": _do("org_admin"),
     "appeal.file": _do("org_admin"),
     "endpoint.read": _read("org_admin", "org_analyst"),
-    "endpoint.manage": _do("org_admin"),
+    "endpoint.manage": _do("org_admin", standing=True),
     "stream.read": _read("org_admin", "org_analyst"),
-    "stream.manage": _do("org_admin"),
+    "stream.manage": _do("org_admin", standing=True),
     "delivery.read": _read("operator", "auditor"),
     "delivery.stop": _do("operator"),
 }
@@ -152,6 +157,37 @@ def allowed(roles: frozenset[Role], action: Action) -> bool:
     return (right == _EVERYONE or not roles.isdisjoint(right)) and not any(
         action in NEVER.get(role, frozenset()) for role in roles
     )
+
+
+def in_standing(person: Person, action: Action) -> Person:
+    """Somebody with the roles, and for the members, that count for an action: not for one that is halted, where the
+    action needs its standing.
+    """
+    halted = {halt.issuer for halt in person.halts}
+    if not halted or not PERMISSIONS[action].standing:
+        return person
+    kept = {issuer: roles for issuer, roles in person.organisations.items() if issuer not in halted}
+    roles = (person.roles - set(OF_A_MEMBER)).union(*kept.values())
+    return replace(person, roles=roles, organisations=kept)
+
+
+def may(person: Person, action: Action) -> bool:
+    """Whether somebody may do it, as they and their members stand now."""
+    return allowed(in_standing(person, action).roles, action)
+
+
+def demand(person: Person, action: Action) -> Person:
+    """Somebody as far as they may do it: `in_standing`.
+
+    Raises:
+        Refused: `role-missing`; `member-suspended` or `membership-ended` (`Halted`) for whoever acts for nobody else.
+    """
+    left = in_standing(person, action)
+    if allowed(left.roles, action):
+        return left
+    if allowed(person.roles, action):
+        raise Halted(person.halts[0])
+    raise Refused("role-missing")
 
 
 def check_handle(handle: str) -> str:

@@ -1,7 +1,8 @@
 """The signals explorer: what a member may see of one indicator, why it stands where it does, and why it is seen at all.
 
 A value is typed into a form that is sent, so that it stands in no address and no log; it is shown again only shortened.
-An auditor looks at what a member would see, which counts as no delivery to that member.
+An auditor looks at what a member would see, which counts as no delivery to that member, and which is nothing while the
+member's state lets it read nothing.
 """
 
 import json
@@ -18,6 +19,7 @@ from tocsin.web.console import Sent, page, person
 from tocsin.web.people import Person
 from tocsin_schemas.envelope import payload_of
 from tocsin_schemas.feed import IndicatorView, Live, parse_record
+from tocsin_schemas.membership import EFFECTS, permit
 from tocsin_schemas.problems import REGISTRY
 from tocsin_schemas.vocabulary import HUB_KINDS
 
@@ -87,7 +89,7 @@ def _shown(
     member: MemberView | None = None,
     wrong: Refused | None = None,
 ) -> Response:
-    choices = _choices(request, who)
+    choices = _offered(_choices(request, who))
     member = member or (choices[0] if choices else None)
     slugs = sorted({slug for one in choices for slug, reads, _ in one.communities if reads})
     own = member is not None and member.org.issuer in who.organisations
@@ -118,11 +120,20 @@ def _choices(request: Request, who: Person) -> list[MemberView]:
     return [view for view in views if "auditor" in who.roles or view.org.issuer in who.organisations]
 
 
+def _offered(choices: list[MemberView]) -> list[MemberView]:
+    """Those that see anything in their state: nobody looks at what others do not see."""
+    return [view for view in choices if EFFECTS[view.org.state].reads != "none"]
+
+
 def _reads_as(request: Request, who: Person, issuer: str) -> MemberView:
     choices = _choices(request, who)
     for view in choices:
-        if view.org.issuer == issuer or (not issuer and len(choices) == 1):
+        if view.org.issuer == issuer:
+            permit(view.org.state, "read")
             return view
+    offered = _offered(choices)
+    if not issuer and len(offered) == 1:
+        return offered[0]
     raise Refused("request-invalid", "member", "choose the member whose sight it is")
 
 

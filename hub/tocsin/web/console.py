@@ -26,7 +26,7 @@ from starlette.routing import Match
 from tocsin.errors import Refused
 from tocsin.web import html
 from tocsin.web.body import Body, body
-from tocsin.web.people import Action, ApprovalNeeded, Person, PurposeNeeded, RelyingParty
+from tocsin.web.people import Action, ApprovalNeeded, Halted, Person, PurposeNeeded, RelyingParty
 from tocsin_schemas.problems import REGISTRY
 
 HOME: Final = "/console"
@@ -103,7 +103,7 @@ class Desk(Protocol):
         """The same, with the purpose they read for, if they may do `action`; `subject` is the path that is logged."""
 
     def may(self, person: Person, action: Action) -> bool:
-        """Whether somebody's roles allow an action."""
+        """Whether somebody may do it, as they and their members stand now."""
 
     def approves(self, action: Action) -> bool:
         """Whether doing it is approved with a passkey each time."""
@@ -166,10 +166,11 @@ def person(action: Action) -> Callable[[Request], Person]:
 
 
 def admitted(request: Request, action: Action) -> Person:
-    """The person signed in, if they may do `action`.
+    """The person signed in, as far as they may do `action`.
 
     Raises:
-        Refused: `signed-out`, `role-missing`, `passkey-needed`, `purpose-needed`.
+        Refused: `signed-out`, `role-missing`, `member-suspended`, `membership-ended`, `passkey-needed`,
+            `purpose-needed`.
     """
     secret = request.cookies.get(COOKIE, "")
     who = desk(request).identify(secret)
@@ -317,7 +318,7 @@ def signed_out() -> Response:
 
 
 def allowed(request: Request, who: Person, action: Action) -> bool:
-    """Whether somebody's roles allow an action."""
+    """Whether somebody may do it, as they and their members stand now."""
     return desk(request).may(who, action)
 
 
@@ -379,6 +380,7 @@ def refused(request: Request, error: Refused) -> Response:
             error=error,
             back=back,
             out=out,
+            halt=error.halt if isinstance(error, Halted) else None,
         )
         if error.retry_after is not None:
             answer.headers["Retry-After"] = str(error.retry_after)

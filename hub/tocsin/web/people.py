@@ -43,6 +43,7 @@ Action = Literal[
     "signal.read",
     "organisation.read",
     "organisation.manage",
+    "organisation.act",
     "appeal.file",
     "endpoint.read",
     "endpoint.manage",
@@ -62,6 +63,23 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
+
+
+class Halt(NamedTuple):
+    """A member whose state lets it read nothing, since when (Unix seconds); `code` and `reason` say so."""
+
+    issuer: str
+    since: int
+    code: str
+    reason: str
+
+
+class Halted(Refused):
+    """Everybody for whom somebody could do this is a member that is halted; `halt` is the first of them."""
+
+    def __init__(self, halt: Halt) -> None:
+        super().__init__(halt.code, "", halt.reason)
+        self.halt = halt
 
 
 class PurposeNeeded(Refused):
@@ -122,7 +140,8 @@ class Person:
 
     `roles` are all of them, `organisations` those held for a member, by its issuer. `passkey`: they signed in with a
     passkey and, for a seat, with one that the roster names; without it nothing can be approved. `purpose` is why they
-    read, where the action asks. `csrf` goes into every form. `since` is when they signed in (Unix seconds).
+    read, where the action asks. `csrf` goes into every form. `since` is when they signed in (Unix seconds). `halts` are
+    those of their members that can do nothing here but put their case (`tocsin.accounts.rules`).
     """
 
     id: int
@@ -135,6 +154,7 @@ class Person:
     purpose: Purpose | None
     csrf: str
     since: int
+    halts: tuple[Halt, ...] = ()
 
     @property
     def issuer(self) -> str | None:

@@ -12,6 +12,7 @@ from tocsin.config import Settings
 from tocsin.db import Database, UnitOfWork
 from tocsin.egress import Egress
 from tocsin.keys import HubKeys
+from tocsin.members.service import Members
 from tocsin.web.people import Action, Person, RelyingParty, relying_party
 
 
@@ -36,8 +37,8 @@ class Accounts:
         return entering.admit(self.context, person, secret, action, subject)
 
     def may(self, person: Person, action: Action) -> bool:
-        """Whether somebody's roles allow an action."""
-        return rules.allowed(person.roles, action)
+        """Whether somebody may do it, as they and their members stand now."""
+        return rules.may(person, action)
 
     def approves(self, action: Action) -> bool:
         """Whether doing it is approved with a passkey each time."""
@@ -90,7 +91,7 @@ def open_accounts(
     a handle at all.
     """
     party = relying_party(settings.issuer)
-    context = Context(database, party, Secrets(keys.console), seats, named)
+    context = Context(database, Members(database, settings), party, Secrets(keys.console), seats, named)
     provider = None
     if settings.oidc_issuer is not None:
         provider = Provider(

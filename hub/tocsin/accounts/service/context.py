@@ -9,6 +9,7 @@ from tocsin.accounts.service.secrets import Secrets, digest, encode, new_token
 from tocsin.accounts.store import people, visits
 from tocsin.db import Database, UnitOfWork
 from tocsin.errors import Refused
+from tocsin.members.service import Members
 from tocsin.web.people import Method, RelyingParty, Role, Seated
 
 Seats = Callable[[str], Seated | None]
@@ -31,9 +32,12 @@ def nobody_named(_handle: str) -> bool:
 
 @dataclass(slots=True)
 class Context:
-    """The database, what passkeys are bound to, the secrets, who is seated, and whose handle the board knows."""
+    """The database, its members, what passkeys are bound to, the secrets, who is seated, and whose handle the board
+    knows.
+    """
 
     database: Database
+    members: Members
     party: RelyingParty
     secrets: Secrets
     seats: Seats = field(default=nobody_seated)

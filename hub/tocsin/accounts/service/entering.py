@@ -1,5 +1,6 @@
 """Every request of the console: whose session it is, what they may do, and the log of what they read."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -10,7 +11,8 @@ from tocsin.accounts.store import people, visits
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.web.console import csrf
-from tocsin.web.people import Action, Method, Person, Purpose, PurposeNeeded
+from tocsin.web.people import Action, Halt, Method, Person, Purpose, PurposeNeeded
+from tocsin_schemas.membership import permit
 
 
 def identify(context: Context, secret: str) -> Person:
@@ -32,14 +34,13 @@ def identify(context: Context, secret: str) -> Person:
 
 
 def admit(context: Context, person: Person, secret: str, action: Action, subject: str) -> Person:
-    """The same person, with the purpose they read for, if they may do `action`. A sensitive read is logged.
+    """The same person as far as they may do `action`, with the purpose they read for. A sensitive read is logged.
 
     Raises:
-        Refused: `role-missing`, `passkey-needed`; `purpose-needed` when a sensitive read has none yet.
+        Refused: as `rules.demand`; `passkey-needed`; `purpose-needed` when a sensitive read has none yet.
     """
     permission = rules.PERMISSIONS[action]
-    if not rules.allowed(person.roles, action):
-        raise Refused("role-missing")
+    person = rules.demand(person, action)
     if permission.passkey and not person.passkey:
         raise Refused("passkey-needed")
     if not permission.sensitive:
@@ -57,10 +58,9 @@ def state_purpose(context: Context, secret: str, person: Person, action: Action,
     """Say why one reads what `action` shows, for the rest of the session.
 
     Raises:
-        Refused: `role-missing`; `request-invalid` for a purpose that is none of that action's.
+        Refused: as `rules.demand`; `request-invalid` for a purpose that is none of that action's.
     """
-    if not rules.allowed(person.roles, action):
-        raise Refused("role-missing")
+    rules.demand(person, action)
     if purpose not in rules.REASONS.get(action, ()):
         raise Refused("request-invalid", "purpose", "not one of what can be chosen")
     with context.database.transaction() as uow:
@@ -98,4 +98,18 @@ def _person(context: Context, uow: UnitOfWork, session: visits.Session, secret: 
         purpose=None,
         csrf=csrf(secret),
         since=session.created_at,
+        halts=tuple(_halts(context, uow, at.organisations)),
     )
+
+
+def _halts(context: Context, uow: UnitOfWork, issuers: Iterable[str]) -> Iterator[Halt]:
+    """Those of these members, by their issuers, whose state lets them read nothing."""
+    for issuer in sorted(issuers):
+        org = context.members.by_issuer(uow, issuer)
+        if org is None:
+            continue
+        try:
+            permit(org.state, "read")
+        except Refused as error:
+            reason = error.reason.replace("the member", issuer, 1)
+            yield Halt(issuer, org.state_since, error.code, reason)

@@ -43,3 +43,5 @@ router: Final = together(
     audit.router,
     organisation.router,
 )
+
+notices: Final = organisation.notices

@@ -1,5 +1,6 @@
 """A member's own settings: how it stands, its people and their roles, its API clients, its keys and acts."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,16 +12,19 @@ from tocsin.errors import Refused
 from tocsin.governance.pages import actors, against, words
 from tocsin.governance.service import member_acts
 from tocsin.members.service import ClientView, Members, MemberView
-from tocsin.web.console import Sent, page, person, to
+from tocsin.web.console import Notice, Sent, allowed, page, person, to
 from tocsin.web.people import Person
+from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.membership import SCOPES_OF
 from tocsin_schemas.vocabulary import SCOPES
 
 router: Final = APIRouter(prefix="/console/organisation", include_in_schema=False)
 HERE: Final = "/console/organisation"
+APPEAL: Final = "/console/appeals/new"
 
 Reader = Annotated[Person, Depends(person("organisation.read"))]
 Admin = Annotated[Person, Depends(person("organisation.manage"))]
+Speaker = Annotated[Person, Depends(person("organisation.act"))]
 
 
 @router.get("")
@@ -73,13 +77,22 @@ def revoke_client(request: Request, who: Admin, sent: Sent) -> Response:
 
 
 @router.post("/acts")
-def act(request: Request, who: Admin, sent: Sent) -> Response:
+def act(request: Request, who: Speaker, sent: Sent) -> Response:
     """Record an act that the member has signed with its own key: the console has no key of a member."""
     try:
         member_acts.act(actors.chamber(request), sent["act"].strip())
     except Refused as error:
         return _shown(request, who, wrong=error)
     return to(f"{HERE}#keys")
+
+
+def notices(request: Request, who: Person) -> Iterator[Notice]:
+    """That a member of theirs is halted, and what is left to do."""
+    may = (APPEAL, "Appeal") if allowed(request, who, "appeal.file") else (HERE, "See how it stands")
+    for halt in who.halts:
+        since = rfc3339(halt.since)[:16].replace("T", " ")
+        said = f"Since {since} (UTC) {halt.reason}. Nobody reads signals or manages anything for it here."
+        yield Notice(said, may[1], may[0])
 
 
 def _shown(
@@ -107,6 +120,9 @@ def _shown(
         view=view,
         due=None if standing is None or state is None else standing.due_at(state.policy),
         governed=governed,
+        # With several members, what can be managed may be another's than the one shown.
+        manages=allowed(request, who, "organisation.manage")
+        and all(halt.issuer != issuer for halt in who.halts),
         people=[] if issuer is None else directory.everyone(_accounts(request).context, issuer),
         reminders=member_acts.reminders(actors.chamber(request), issuer) if governed and issuer else [],
         roles=OF_A_MEMBER,

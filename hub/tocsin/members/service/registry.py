@@ -211,6 +211,11 @@ class Members:
         """Every member by id."""
         return {row.id: records.org(row) for row in store.organisations(uow)}
 
+    def by_issuer(self, uow: UnitOfWork, issuer: str) -> Org | None:
+        """The member of that issuer."""
+        row = store.organisation_by_issuer(uow, issuer)
+        return None if row is None else records.org(row)
+
     def author_keys(self, uow: UnitOfWork, org_id: int) -> dict[str, AuthorKey]:
         """The keys of one member by kid: those in force, and those that were."""
         return {row.kid: records.author_key(row) for row in store.keys(uow, org_id)}
@@ -220,7 +225,7 @@ class Members:
         return {slug: Community(number, slug) for slug, number in store.communities(uow).items()}
 
     def readable(self, view: View, org_id: int, slug: str) -> Community | None:
-        """The community of that name, if the member may read it."""
+        """The community of that name, if the member may read it, and reads anything in its state."""
         found = store.readable(view, org_id, slug)
         return None if found is None else Community(found, slug)
 
@@ -310,10 +315,10 @@ class Members:
         outbox.publish(uow, told)
 
     def _org(self, uow: UnitOfWork, issuer: str) -> Org:
-        row = store.organisation_by_issuer(uow, issuer)
-        if row is None:
+        org = self.by_issuer(uow, issuer)
+        if org is None:
             raise Refused("not-found", "issuer", "no such member")
-        return records.org(row)
+        return org
 
     def _community(self, uow: UnitOfWork, slug: str) -> Community:
         community = self.communities(uow).get(slug)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.db import UnitOfWork, View
@@ -17,6 +17,7 @@ from tocsin.members.store.tables import (
     organisation,
     revoked_token,
 )
+from tocsin_schemas.membership import EFFECTS
 from tocsin_schemas.vocabulary import MemberClass, MemberState
 
 
@@ -122,6 +123,7 @@ def _read_by(organisation_id: ColumnElement[int]) -> Select[tuple[int]]:
     )
 
 
+_READING: Final = [state for state, effects in EFFECTS.items() if effects.reads != "none"]
 _COMMUNITIES: Final = select(community.c.slug, community.c.id).order_by(community.c.slug)
 _MEMBERSHIPS: Final = (
     select(
@@ -156,7 +158,13 @@ _BEARER: Final = (
     .join(member_key, member_key.c.organisation_id == organisation.c.id)
     .where(client.c.client_id == bindparam("client_id"), member_key.c.kid == bindparam("kid"))
 )
-_READABLE: Final = _read_by(bindparam("organisation_id"))
+_READABLE: Final = _read_by(bindparam("organisation_id")).where(
+    # The doors ask for the state first (`permit`); here nothing comes past it either.
+    exists().where(
+        organisation.c.id == community_member.c.organisation_id,
+        or_(*(organisation.c.state == state for state in _READING)),
+    )
+)
 
 
 def organisations(uow: UnitOfWork) -> list[Organisation]:
@@ -198,7 +206,7 @@ def client_by_id(uow: UnitOfWork, client_id: str) -> Client | None:
 
 
 def readable(view: View, organisation_id: int, slug: str) -> int | None:
-    """The id of the community of that name, if the member may read it."""
+    """The id of the community of that name, if the member may read it, and reads anything in its state."""
     named = {"organisation_id": organisation_id, "slug": slug}
     found = view.ask(_READABLE, named)
     return found[0][0] if found else None
