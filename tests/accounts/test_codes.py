@@ -132,6 +132,22 @@ def test_guessing_is_slowed_for_the_hub(console: Console, site: Hub, handle: str
     assert code_sign_in(console, handle, PASSWORD, codes.now())[1].status_code == 303
 
 
+def test_what_is_refused_unlooked_leaves_no_row_of_its_handle(
+    console: Console, site: Hub, handle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.accounts.rules.HUB_TRIES", 3)
+
+    def rows() -> int:
+        with site.database.snapshot() as uow:
+            return int(uow.conn.exec_driver_sql("SELECT count(*) FROM sign_in_try").scalar_one())
+
+    answers = [code_sign_in(console, f"{handle}-{n}", PASSWORD, "000000")[1].status_code for n in range(3)]
+    before = rows()
+    answers += [code_sign_in(console, f"{handle}-x{n}", PASSWORD, "000000")[1].status_code for n in range(9)]
+    assert answers == [401] * 3 + [429] * 9
+    assert rows() == before
+
+
 def test_recovery_codes_stand_for_a_code_once(console: Console, site: Hub, handle: str) -> None:
     visitor, codes = with_codes(console, site, handle)
     shown = assert_page(visitor.post("/console/security/recovery"))

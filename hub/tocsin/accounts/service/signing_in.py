@@ -63,7 +63,7 @@ def sign_in_with_code(context: Context, handle: str, password: str, code: str) -
         Refused: `sign-in-refused`; `rate-limited` after too many tries.
     """
     tried = digest(handle)
-    _charge(context, tried)
+    charge(context, tried)
     with context.database.snapshot() as uow:
         known = people.by_handle(uow, handle)
     right = passwords.fits(None if known is None else known.password, password)
@@ -121,18 +121,27 @@ def totp_step(seed: str, code: str, now: int) -> int | None:
     return found
 
 
-def _charge(context: Context, tried: bytes) -> None:
-    """Count a try, unless there were too many: for the handle, and for all handles together."""
+def charge(context: Context, tried: bytes) -> None:
+    """Count a try, unless there were too many: for all handles together, and only then for this one.
+
+    What all of them have used up leaves no row of a handle: strangers could name as many as they like.
+
+    Raises:
+        Refused: `rate-limited`.
+    """
     limits = (
-        (tried, rules.TRIES, rules.TRY_SECONDS),
         (_ALL, rules.HUB_TRIES, rules.HUB_TRY_SECONDS),
+        (tried, rules.TRIES, rules.TRY_SECONDS),
     )
+    wait = None
     with context.database.transaction() as uow:
-        now = uow.now
-        charged = [(visits.charge_try(uow, key, now - span), most, span) for key, most, span in limits]
-    waits = [tries.began_at + span - now for tries, most, span in charged if tries.tries > most]
-    if waits:
-        raise Refused("rate-limited", "", "too many wrong passwords or codes", retry_after=max(waits))
+        for key, most, span in limits:
+            tries = visits.charge_try(uow, key, uow.now - span)
+            if tries.tries > most:
+                wait = tries.began_at + span - uow.now
+                break
+    if wait is not None:
+        raise Refused("rate-limited", "", "too many wrong passwords or codes", retry_after=wait)
 
 
 def _use_code(context: Context, uow: UnitOfWork, whose: people.Known | None, code: str) -> bool:
