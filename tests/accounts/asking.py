@@ -1,5 +1,6 @@
 """What tests of accounts ask for again and again."""
 
+import re
 from dataclasses import dataclass
 
 import httpx2
@@ -72,6 +73,15 @@ def with_codes(console: Console, hub: Hub, handle: str, roles: tuple[str, ...] =
     answer = visitor.post(path, seed=sealed, password=PASSWORD, code=codes.now())
     assert answer.status_code == 303, answer.text
     return visitor, codes
+
+
+def approved_seed(visitor: Visitor) -> tuple[str, str]:
+    """A new seed that the passkey of somebody answers for, and the same as the form brings it back."""
+    page = assert_page(visitor.post("/console/security/codes/new"))
+    (sealed,) = [str(attrs["value"]) for tag, attrs in page.tags if attrs.get("name") == "seed"]
+    found = re.search(r"\b([A-Z2-7]{4} ){7}[A-Z2-7]{4}\b", page.text)
+    assert found is not None
+    return found.group(0).replace(" ", ""), sealed
 
 
 def code_sign_in(console: Console, handle: str, password: str, code: str) -> tuple[Visitor, httpx2.Response]:

@@ -150,7 +150,8 @@ def test_what_is_refused_unlooked_leaves_no_row_of_its_handle(
 
 def test_recovery_codes_stand_for_a_code_once(console: Console, site: Hub, handle: str) -> None:
     visitor, codes = with_codes(console, site, handle)
-    shown = assert_page(visitor.post("/console/security/recovery"))
+    site.clock.advance(STEP)
+    shown = assert_page(visitor.post("/console/security/recovery", current=codes.now()))
     recovery = [word for word in shown.text.split() if word.count("-") == 3]
     assert len(set(recovery)) == 10
     written = recovery[0].upper().replace("-", " ")
@@ -159,7 +160,10 @@ def test_recovery_codes_stand_for_a_code_once(console: Console, site: Hub, handl
         assert_refused_page(code_sign_in(console, handle, PASSWORD, used)[1], "sign-in-refused")
     assert "9 left" in assert_page(visitor.get("/console/security")).text
     # New ones void the old.
-    visitor.post("/console/security/recovery")
+    site.clock.advance(TRY_SECONDS - STEP)
+    assert code_sign_in(console, handle, PASSWORD, codes.now())[1].status_code == 303
+    visitor, _ = code_sign_in(console, handle, PASSWORD, recovery[2])
+    assert_page(visitor.post("/console/security/recovery", current=recovery[3]))
     assert_refused_page(code_sign_in(console, handle, PASSWORD, recovery[1])[1], "sign-in-refused")
     site.clock.advance(TRY_SECONDS)
     assert code_sign_in(console, handle, PASSWORD, codes.now())[1].status_code == 303

@@ -9,14 +9,17 @@ from tocsin.accounts.service import enrolling, entering, factors
 from tocsin.accounts.service.secrets import decode
 from tocsin.errors import Refused
 from tocsin.web import console
+from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Sent, page, person, to, visit
-from tocsin.web.people import Person
+from tocsin.web.people import Approval, ApprovalNeeded, Person
 from tocsin_schemas.problems import REGISTRY
 
 router: Final = APIRouter(prefix="/console/security", include_in_schema=False)
 HERE: Final = "/console/security"
 
 Who = Annotated[Person, Depends(person("security.manage"))]
+Changer = Annotated[Approver, Depends(approver("security.manage"))]
+"""Who changes password or codes: a passkey answers for whoever signed in with one."""
 
 
 @router.get("")
@@ -29,7 +32,7 @@ def overview(request: Request, who: Who) -> Response:
 def add_passkey(request: Request, who: Who, sent: Sent) -> Response:
     """One more passkey."""
     try:
-        enrolling.add_passkey(accounts(request).context, who, sent)
+        enrolling.add_passkey(accounts(request).context, who, visit(request), sent)
     except Refused as error:
         return _overview(request, who, error)
     return to(HERE)
@@ -39,7 +42,7 @@ def add_passkey(request: Request, who: Who, sent: Sent) -> Response:
 def remove_passkey(request: Request, who: Who, sent: Sent) -> Response:
     """One passkey less."""
     try:
-        factors.remove_passkey(accounts(request).context, who, sent["credential"])
+        factors.remove_passkey(accounts(request).context, who, visit(request), sent["credential"])
     except Refused as error:
         return _overview(request, who, error)
     return to(HERE)
@@ -47,8 +50,22 @@ def remove_passkey(request: Request, who: Who, sent: Sent) -> Response:
 
 @router.get("/codes")
 def new_codes(request: Request, who: Who) -> Response:
-    """A form for a new password and codes."""
+    """The form for a new password and codes, or what comes before it: the answer of a passkey."""
     return _codes(request, who)
+
+
+@router.post("/codes/new")
+def approve_codes(request: Request, by: Changer) -> Response:
+    """The form, once a passkey has answered: for who signed in with one."""
+    if by.person.method != "passkey":
+        return to(f"{HERE}/codes")
+    try:
+        factors.check_change(accounts(request).context, by.person)
+    except Refused as error:
+        return _overview(request, by.person, error)
+    said = "A password and codes, set on the next page, sign you in to read. Any older ones and other sessions end."
+    who = by.approve(Approval("Set a password and codes", said, (("Handle", by.person.handle),), HERE))
+    return _codes(request, who, approved=True)
 
 
 @router.post("/codes")
@@ -56,9 +73,18 @@ def set_codes(request: Request, who: Who, sent: Sent) -> Response:
     """Set password and codes."""
     try:
         sealed = decode(sent["seed"], "seed")
-        factors.set_password(accounts(request).context, who, sent["password"], sealed, sent["code"])
+        factors.set_password(
+            accounts(request).context,
+            who,
+            visit(request),
+            sent["password"],
+            sealed,
+            sent["code"],
+            sent.get("current", ""),
+        )
     except Refused as error:
-        return _codes(request, who, error)
+        # What a passkey answered for is not asked again for a slip of the finger.
+        return _codes(request, who, error, approved=error.code in {"claim-invalid", "code-wrong"})
     return to(HERE)
 
 
@@ -66,17 +92,24 @@ def set_codes(request: Request, who: Who, sent: Sent) -> Response:
 def remove_codes(request: Request, who: Who, _sent: Sent) -> Response:
     """Sign in without a password."""
     try:
-        factors.remove_password(accounts(request).context, who)
+        factors.remove_password(accounts(request).context, who, visit(request))
     except Refused as error:
         return _overview(request, who, error)
     return to(HERE)
 
 
 @router.post("/recovery")
-def recovery(request: Request, who: Who, _sent: Sent) -> Response:
+def recovery(request: Request, by: Changer) -> Response:
     """New recovery codes, shown this once."""
+    context, who = accounts(request).context, by.person
     try:
-        made = factors.new_recovery_codes(accounts(request).context, who)
+        factors.check_password(context, who)
+        if who.method == "passkey":
+            said = "Ten new recovery codes instead of the old ones. It ends your other sessions."
+            by.approve(Approval("Make recovery codes", said, (("Handle", who.handle),), HERE))
+        made = factors.new_recovery_codes(context, who, visit(request), by.sent.get("current", ""))
+    except ApprovalNeeded:
+        raise
     except Refused as error:
         return _overview(request, who, error)
     return page(request, who, "accounts/recovery.html", codes=made)
@@ -96,7 +129,7 @@ def join_provider(request: Request, who: Who, _sent: Sent) -> Response:
 def part_from_provider(request: Request, who: Who, _sent: Sent) -> Response:
     """Sign in at the provider no more."""
     try:
-        factors.part_from_provider(accounts(request).context, who)
+        factors.part_from_provider(accounts(request).context, who, visit(request))
     except Refused as error:
         return _overview(request, who, error)
     return to(HERE)
@@ -125,12 +158,18 @@ def _overview(request: Request, who: Person, wrong: Refused | None = None) -> Re
     )
 
 
-def _codes(request: Request, who: Person, wrong: Refused | None = None) -> Response:
+def _codes(
+    request: Request, who: Person, wrong: Refused | None = None, *, approved: bool = False
+) -> Response:
+    """With a passkey's answer, or for who signed in with a code and gives another: the form."""
+    asks = who.method == "passkey" and not approved
+    session = visit(request) if who.method == "passkey" else ""
     return page(
         request,
         who,
         "accounts/new_codes.html",
         status=200 if wrong is None else REGISTRY[wrong.code].status,
         wrong=wrong,
-        **codes(request, who.handle),
+        asks=asks,
+        **({} if asks else codes(request, who.handle, session)),
     )

@@ -25,10 +25,13 @@ def passkeys_work(request: Request) -> bool:
     return False
 
 
-def codes(request: Request, handle: str) -> dict[str, Any]:
-    """What the form for a password and codes shows: a new seed, sealed for the way back, and as a QR code."""
+def codes(request: Request, handle: str, session: str = "") -> dict[str, Any]:
+    """What the form for a password and codes shows: a new seed, sealed for the way back, and as a QR code.
+
+    `session` as for `new_seed`.
+    """
     context = accounts(request).context
-    seed, sealed = new_seed(context, handle)
+    seed, sealed = new_seed(context, handle, session)
     grouped = " ".join(seed[at : at + 4] for at in range(0, len(seed), 4))
     return {
         "handle": handle,

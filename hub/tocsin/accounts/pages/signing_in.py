@@ -70,7 +70,7 @@ def back_from_provider(request: Request) -> Response:
     if params.get("state", "").startswith(_JOIN):
         who = person("security.manage")(request)
         identity = openid.joined(at.context, at.provider, visit(request), params)
-        factors.join_provider(at.context, who, identity)
+        factors.join_provider(at.context, who, visit(request), identity)
         return to("/console/security")
     return console.signed_in(request, openid.enter(at.context, at.provider, visit(request), params))
 

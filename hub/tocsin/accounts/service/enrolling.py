@@ -17,7 +17,7 @@ from tocsin.accounts.service.passkeys import Made, answered, verify_made
 from tocsin.accounts.service.passwords import hash_password
 from tocsin.accounts.service.secrets import digest, encode, new_token
 from tocsin.accounts.service.signing_in import SEED, totp_step
-from tocsin.accounts.store import people
+from tocsin.accounts.store import people, visits
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
 from tocsin.web.people import Person
@@ -109,7 +109,7 @@ def offer(context: Context, token: str) -> Offer:
 
 
 def enrol_with_passkey(context: Context, token: str, fields: Mapping[str, str]) -> str:
-    """Register a passkey with a link, which is used up, and open a session; the new cookie.
+    """Register a passkey with a link, which is used up, and open a session, alone; the new cookie.
 
     Raises:
         Refused: `link-invalid`, `challenge-invalid`, `assertion-invalid`, `assertion-unverified-user`, `conflict`.
@@ -120,13 +120,26 @@ def enrol_with_passkey(context: Context, token: str, fields: Mapping[str, str]) 
     with context.database.transaction() as uow:
         known = _use_link(uow, token)
         _register(uow, known.id, made)
+        visits.end_sessions(uow, known.id)
         return open_session(uow, known.id, "passkey", made.credential)
 
 
-def new_seed(context: Context, handle: str) -> tuple[str, str]:
-    """A new seed of one-time codes (160 random bits, base32), and the same sealed for a form to bring back."""
+def new_seed(context: Context, handle: str, session: str = "") -> tuple[str, str]:
+    """A new seed of one-time codes (160 random bits, base32), and the same sealed for a form to bring back.
+
+    With the cookie of a `session` it is one that a passkey has answered for there, good in that session alone.
+    """
     seed = pyotp.random_base32()
-    return seed, encode(context.secrets.seal(f"{SEED}/new", handle, seed.encode()))
+    return seed, encode(context.secrets.seal(*_sealed_for(handle, session), seed.encode()))
+
+
+def open_seed(context: Context, handle: str, sealed: bytes, session: str = "") -> str:
+    """The seed of `new_seed`.
+
+    Raises:
+        Refused: `challenge-invalid` when it was made for somebody else, or in another way.
+    """
+    return context.secrets.open(*_sealed_for(handle, session), sealed).decode()
 
 
 def provisioning_uri(context: Context, handle: str, seed: str) -> str:
@@ -135,7 +148,7 @@ def provisioning_uri(context: Context, handle: str, seed: str) -> str:
 
 
 def enrol_with_code(context: Context, token: str, password: str, sealed: bytes, code: str) -> str:
-    """Set a password and one-time codes with a link, which is used up, and open a session; the new cookie.
+    """Set a password and one-time codes with a link, which is used up, and open a session, alone; the new cookie.
 
     Raises:
         Refused: `link-invalid`, `claim-invalid`, `code-wrong`, `challenge-invalid`.
@@ -145,19 +158,19 @@ def enrol_with_code(context: Context, token: str, password: str, sealed: bytes, 
     hashed = hash_password(password, handle)
     with context.database.transaction() as uow:
         known = _use_link(uow, token)
-        put_code_sign_in(context, uow, known, hashed, sealed, code)
+        put_code_sign_in(context, uow, known, hashed, open_seed(context, handle, sealed), code)
+        visits.end_sessions(uow, known.id)
         return open_session(uow, known.id, "code")
 
 
 def put_code_sign_in(
-    context: Context, uow: UnitOfWork, known: people.Known, hashed: str, sealed: bytes, code: str
+    context: Context, uow: UnitOfWork, known: people.Known, hashed: str, seed: str, code: str
 ) -> None:
     """Keep a password and a seed whose code of now is `code`; that code is used up.
 
     Raises:
-        Refused: `code-wrong`, `challenge-invalid`.
+        Refused: `code-wrong`.
     """
-    seed = context.secrets.open(f"{SEED}/new", known.handle, sealed).decode()
     step = totp_step(seed, code.replace(" ", ""), uow.now)
     if step is None:
         raise Refused("code-wrong", "code", "not the code of this moment; is the clock of your device right?")
@@ -171,8 +184,8 @@ def offer_more(context: Context, person: Person) -> Offer:
         return _offer(context, uow, people.by_id(uow, person.id), "add-passkey", str(person.id))
 
 
-def add_passkey(context: Context, person: Person, fields: Mapping[str, str]) -> None:
-    """Register one more passkey of somebody who has just signed in with one.
+def add_passkey(context: Context, person: Person, session: str, fields: Mapping[str, str]) -> None:
+    """Register one more passkey of somebody who has just signed in with one; their other sessions end.
 
     Raises:
         Refused: `passkey-needed`, `sign-in-again`, and as `enrol_with_passkey`.
@@ -187,6 +200,11 @@ def add_passkey(context: Context, person: Person, fields: Mapping[str, str]) -> 
     with context.database.transaction() as uow:
         use_challenge(uow, answer.challenge, expires_at)
         _register(uow, person.id, made)
+        visits.end_sessions(uow, person.id, digest(session))
+
+
+def _sealed_for(handle: str, session: str) -> tuple[str, str]:
+    return (f"{SEED}/approved", f"{handle}\n{session}") if session else (f"{SEED}/new", handle)
 
 
 def _offer(context: Context, uow: UnitOfWork, known: people.Known, kind: str, bound_to: str) -> Offer:

@@ -69,7 +69,7 @@ def sign_in_with_code(context: Context, handle: str, password: str, code: str) -
     right = passwords.fits(None if known is None else known.password, password)
     whose = known if right and known is not None and known.locked_at is None else None
     with context.database.transaction() as uow:
-        used = _use_code(context, uow, whose, code)
+        used = use_code(context, uow, whose, code)
         if whose is None or not used:
             raise refused_sign_in()
         visits.forgive(uow, tried)
@@ -144,7 +144,7 @@ def charge(context: Context, tried: bytes) -> None:
         raise Refused("rate-limited", "", "too many wrong passwords or codes", retry_after=wait)
 
 
-def _use_code(context: Context, uow: UnitOfWork, whose: people.Known | None, code: str) -> bool:
+def use_code(context: Context, uow: UnitOfWork, whose: people.Known | None, code: str) -> bool:
     """Whether it is a one-time code or a recovery code of theirs, which is then used up; None has none."""
     text = code.replace(" ", "")
     seed, person_id = _DECOY_SEED, _NOBODY

@@ -67,11 +67,12 @@ def end_session(uow: UnitOfWork, digest: bytes) -> None:
     uow.conn.execute(delete(session).where(session.c.digest == digest))
 
 
-def end_sessions(uow: UnitOfWork, person_id: int) -> None:
-    """End every session of a person."""
-    theirs = select(session.c.digest).where(session.c.person_id == person_id)
+def end_sessions(uow: UnitOfWork, person_id: int, keep: bytes = b"") -> None:
+    """End every session of a person but the one with the digest `keep`."""
+    chosen = (session.c.person_id == person_id, session.c.digest != keep)
+    theirs = select(session.c.digest).where(*chosen)
     uow.conn.execute(delete(session_purpose).where(session_purpose.c.session.in_(theirs)))
-    uow.conn.execute(delete(session).where(session.c.person_id == person_id))
+    uow.conn.execute(delete(session).where(*chosen))
 
 
 def end_sessions_of(uow: UnitOfWork, credential: bytes) -> None:
