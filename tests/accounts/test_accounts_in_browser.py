@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.accounts.asking import PASSWORD
 from tests.support.browser import running
-from tests.support.console import Console, axe, browser_person, shots, virtual_authenticator
+from tests.support.console import Console, axe, browser_approve, browser_person, shots, virtual_authenticator
 from tests.support.databases import Databases
 from tests.support.hub import LiveHub, in_own_process
 from tocsin.web.console import COOKIE
@@ -81,6 +81,9 @@ def test_from_a_link_to_everything_an_operator_does(browser: Browser, hub: LiveH
         page.get_by_label("Handle").fill("grace")
         page.get_by_label("Role").select_option("auditor")
         page.get_by_role("button", name="Make a link").click()
+        axe(page)
+        shots(page, "link-asked")
+        browser_approve(page)
         link = page.get_by_role("region", name="The link for grace").locator("pre").inner_text()
         axe(page)
         shots(page, "people")
@@ -92,7 +95,16 @@ def test_from_a_link_to_everything_an_operator_does(browser: Browser, hub: LiveH
         shots(page, "security")
         page.get_by_role("link", name="Set a password and codes").click()
         axe(page)
+        page.get_by_role("button", name="Go on").click()
+        browser_approve(page)
+        axe(page)
         shots(page, "codes")
+        page.get_by_role("link", name="How you sign in").click()
+        page.get_by_role("button", name="Make another passkey").click()
+        browser_approve(page)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Another passkey")
+        axe(page)
+        shots(page, "another-passkey")
         with opened(browser, hub) as other:
             virtual_authenticator(other)
             other.goto(link)
@@ -139,17 +151,17 @@ def test_everything_but_a_passkey_works_without_javascript(browser: Browser, hub
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
         page.get_by_role("link", name="People").click()
-        page.get_by_label("Handle").fill("maria")
-        page.get_by_role("button", name="Make a link").click()
-        expect(page.get_by_role("region", name="The link for maria")).to_be_visible()
+        expect(page.get_by_text("A link is approved with a passkey")).to_be_visible()
         page.get_by_role("link", name="Security").click()
+        page.get_by_label("Code of the app").fill(pyotp.TOTP(seed).at(int(time.time())))
         page.get_by_role("button", name="Make ten new ones").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
         assert page.locator("ul.codes li").count() == 10
+        recovery = page.locator("ul.codes li").first.inner_text()
 
         page.get_by_role("button", name="Sign out").click()
         page.get_by_label("Handle").fill("noel")
         page.get_by_role("textbox", name="Password").fill(PASSWORD)
-        page.get_by_role("textbox", name="Code").fill(pyotp.TOTP(seed).at(int(time.time())))
+        page.get_by_role("textbox", name="Code").fill(recovery)
         page.get_by_role("button", name="Sign in", exact=True).click()
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()

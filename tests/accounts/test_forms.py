@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlencode
 
 from tests.accounts.asking import assert_page, assert_refused_page, refuses, with_codes
-from tests.support.console import Console
+from tests.support.console import Console, approval_asked
 from tests.support.hub import Hub
 from tests.support.pages import Reader
 from tocsin.web.console import MAX_FORM_BYTES, MEDIA_TYPE, csrf
@@ -37,7 +37,7 @@ def test_a_form_from_elsewhere_does_nothing(console: Console, site: Hub, handle:
             answer = visitor.send("POST", "/console/people", fields, headers)
             assert_refused_page(answer, "origin-mismatch")
     for headers in ({"origin": ORIGIN}, {"sec-fetch-site": "same-origin"}):
-        assert_page(visitor.send("POST", "/console/people", fields, headers))
+        assert approval_asked(visitor.send("POST", "/console/people", fields, headers)) is not None
 
 
 def test_a_form_needs_the_token_of_its_visitor(console: Console, site: Hub, handle: str) -> None:
@@ -175,7 +175,7 @@ def test_script_in_every_field_of_every_form_is_shown_nowhere(
                 assert "alert(" not in answer.text, (action, name)
                 assert "aaaa" not in answer.text.replace("aaaa-", ""), (action, name)
                 tried += 1
-    assert tried >= 20
+    assert tried >= 19
     for path in (
         *paths,
         "/console/people/%3Cscript%3E",

@@ -23,7 +23,14 @@ HALTED: dict[MemberState, str] = {
     "withdrawn": "membership-ended",
     "expelled": "membership-ended",
 }
-SHUT = {"signal.read", "organisation.manage", "application.sponsor", "endpoint.manage", "stream.manage"}
+SHUT = {
+    "signal.read",
+    "organisation.manage",
+    "organisation.invite",
+    "application.sponsor",
+    "endpoint.manage",
+    "stream.manage",
+}
 """What the design takes from the people of such a member, written a second time."""
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.accounts.asking import assert_page, assert_refused_page, assert_signed_out, refuses
-from tests.support.console import Console, seat
+from tests.accounts.asking import assert_page, assert_refused_page, assert_signed_out, refuses, with_codes
+from tests.support.console import Console, approval_asked, seat
 from tests.support.hub import Hub
 from tocsin.accounts.rules import CHALLENGE_SECONDS, READ_LOG_KEPT, READ_LOG_NAMED
 from tocsin.accounts.service import directory
@@ -42,6 +42,50 @@ def test_the_operator_makes_people_and_gives_roles(console: Console, site: Hub, 
             (f"{there}/lock", {"locked": "maybe"}, "request-invalid"),
         ):
             assert_refused_page(operator.post(path, **fields), code)
+
+
+def test_nobody_climbs_by_a_link_or_a_role_from_a_password(console: Console, site: Hub, handle: str) -> None:
+    """Neither to themselves nor by somebody they make up; nor with the browser of somebody who has a passkey."""
+    operator, _ = with_codes(console, site, f"{handle}-o", ("operator",))
+    console.person(f"{handle}-v", ("vetter",))
+    there = f"{HERE}/{handle}-v"
+    with refuses(site):
+        for path, fields in (
+            (HERE, {"handle": f"{handle}-x", "role": "vetter"}),
+            (HERE, {"handle": f"{handle}-o"}),
+            (f"{there}/link", {}),
+            (f"{HERE}/{handle}-o/link", {}),
+            (f"{there}/grant", {"role": "auditor"}),
+        ):
+            assert_refused_page(operator.post(path, **fields), "passkey-needed")
+    assert "sign in with one" in operator.read(HERE).text
+    assert "Make a new link" not in operator.read(there).text
+    # What takes away needs no passkey: it may have to be quick.
+    assert operator.post(f"{there}/lock", locked="yes").status_code == 303
+    visitor = console.person(handle, ("operator",))
+    stolen = console.visitor()
+    stolen.cookies = dict(visitor.cookies)
+    with refuses(site):
+        for path, fields in ((HERE, {"handle": f"{handle}-x"}), (f"{there}/link", {})):
+            assert approval_asked(stolen.offer(path, **fields)) is not None
+            assert_refused_page(stolen.post(path, **fields), "credential-unknown")
+        for path, fields in ((HERE, {"handle": handle}), (f"{HERE}/{handle}/link", {})):
+            assert_refused_page(visitor.post(path, **fields), "conflict")
+
+
+def test_nor_does_an_administrator_of_a_member(console: Console, site: Hub, handle: str) -> None:
+    here = "/console/organisation/people"
+    console.accounts.invite(handle, ("org_admin",), PIXEL)
+    admin, _ = with_codes(console, site, handle)
+    with refuses(site):
+        for name in (handle, f"{handle}-second"):
+            assert_refused_page(admin.post(here, handle=name, role="org_admin"), "passkey-needed")
+    visitor = console.person(f"{handle}-b", ("org_admin",), PIXEL)
+    with refuses(site):
+        assert_refused_page(visitor.post(here, handle=f"{handle}-b", role="org_admin"), "conflict")
+        assert approval_asked(visitor.offer(here, handle=f"{handle}-c", role="org_admin")) is not None
+    # Who has lost every passkey gets a link from somebody else.
+    assert f"The link for {handle}" in assert_page(visitor.post(here, handle=handle, role="org_admin")).text
 
 
 def test_what_is_taken_away_is_gone_at_the_next_click(console: Console, handle: str) -> None:

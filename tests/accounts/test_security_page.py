@@ -2,6 +2,7 @@
 
 from tests.accounts.asking import (
     PASSWORD,
+    SESSIONS,
     Codes,
     approved_seed,
     assert_page,
@@ -14,16 +15,22 @@ from tests.accounts.asking import (
 from tests.support.authenticator import UP, Authenticator
 from tests.support.console import Console, Visitor, approval_asked
 from tests.support.hub import Hub
+from tests.support.pages import Reader
 from tocsin.accounts.rules import RECENT_SECONDS, TRY_SECONDS
+from tocsin.accounts.service import enrolling, signing_in
 from tocsin.accounts.service.enrolling import new_seed
+from tocsin.web.people import Person
 
 HERE = "/console/security"
 
 
 def add(visitor: Visitor, authenticator: Authenticator, **more):
+    offered = visitor.post(f"{HERE}/passkeys/new")
+    if offered.status_code != 200:
+        return offered
     (challenge,) = [
         str(attrs["data-challenge"])
-        for tag, attrs in visitor.read(HERE).tags
+        for tag, attrs in Reader(offered.text).tags
         if tag == "form" and attrs.get("data-passkey") == "create"
     ]
     before, visitor.authenticator = visitor.authenticator, authenticator
@@ -36,25 +43,25 @@ def test_a_second_passkey_signs_in_as_well_and_can_go_again(console: Console, si
     visitor = console.person(handle)
     second = Authenticator("Ed25519")
     assert add(visitor, second).status_code == 303
-    with refuses(site):
+    with refuses(site, SESSIONS | {"passkey"}):
         assert_refused_page(add(visitor, second), "conflict")
         assert_refused_page(add(visitor, Authenticator(), flags=UP), "assertion-unverified-user")
     elsewhere = console.visitor()
     elsewhere.authenticator = second
     assert elsewhere.sign_in().status_code == 303
-    assert visitor.post(f"{HERE}/passkeys/remove", credential=second.id).status_code == 303
+    assert visitor.post(f"{HERE}/passkeys/remove", passkey=second.id).status_code == 303
     assert_signed_out(elsewhere)
     assert_refused_page(elsewhere.sign_in(), "credential-unknown")
     with refuses(site):
-        last = visitor.post(f"{HERE}/passkeys/remove", credential=visitor.authenticator.id)
+        last = visitor.post(f"{HERE}/passkeys/remove", passkey=visitor.authenticator.id)
         assert_refused_page(last, "conflict")
-        assert_refused_page(visitor.post(f"{HERE}/passkeys/remove", credential=second.id), "not-found")
+        assert_refused_page(visitor.post(f"{HERE}/passkeys/remove", passkey=second.id), "not-found")
 
 
 def test_nobody_touches_the_passkeys_of_others(console: Console, site: Hub, handle: str) -> None:
     visitor, other = console.person(handle), console.person(f"{handle}-b")
     with refuses(site):
-        answer = visitor.post(f"{HERE}/passkeys/remove", credential=other.authenticator.id)
+        answer = visitor.post(f"{HERE}/passkeys/remove", passkey=other.authenticator.id)
         assert_refused_page(answer, "not-found")
 
 
@@ -68,7 +75,7 @@ def test_changes_want_somebody_who_has_just_signed_in(console: Console, site: Hu
     with refuses(site):
         assert_refused_page(add(visitor, Authenticator()), "sign-in-again")
         for path, fields in (
-            ("passkeys/remove", {"credential": visitor.authenticator.id}),
+            ("passkeys/remove", {"passkey": visitor.authenticator.id}),
             ("codes/new", {}),
             ("codes", {"seed": sealed, "password": PASSWORD, "code": code}),
             ("codes/remove", {}),
@@ -111,7 +118,7 @@ def test_a_password_cannot_go_when_it_is_the_last_way_in(console: Console, site:
     visitor, _ = with_codes(console, site, handle)
     with refuses(site):
         assert_refused_page(visitor.post(f"{HERE}/codes/remove"), "conflict")
-        answer = visitor.post(f"{HERE}/passkeys/remove", credential=Authenticator().id)
+        answer = visitor.post(f"{HERE}/passkeys/remove", passkey=Authenticator().id)
         assert_refused_page(answer, "passkey-needed")
 
 
@@ -208,3 +215,34 @@ def test_enrolling_with_a_link_ends_every_session_there_was(console: Console, si
     with_codes(console, site, handle)
     assert_signed_out(second)
     assert first.sign_in().status_code == 303
+
+
+def test_a_stolen_cookie_makes_and_takes_no_passkey(console: Console, site: Hub, handle: str) -> None:
+    visitor = console.person(handle, ("vetter",))
+    thief = console.visitor()
+    thief.cookies = dict(visitor.cookies)
+    page = thief.read(HERE)
+    assert not [attrs for tag, attrs in page.tags if tag == "form" and "data-passkey" in attrs]
+    with refuses(site):
+        assert approval_asked(thief.offer(f"{HERE}/passkeys/new")) is not None
+        assert_refused_page(thief.post(f"{HERE}/passkeys/new"), "credential-unknown")
+        asked = thief.offer(f"{HERE}/passkeys/remove", passkey=visitor.authenticator.id)
+        assert_refused_page(asked, "conflict")
+        # What a link or another session was given is no offer to this one.
+        for challenge in (
+            enrolling.offer_more(console.accounts.context, person(console, thief), "x").challenge,
+            signing_in.sign_in_challenge(console.accounts.context, thief.secret),
+            approval_asked(thief.offer(f"{HERE}/passkeys/new")).challenge,
+        ):
+            assert_refused_page(thief.post(f"{HERE}/passkeys", **thief.make(challenge)), "challenge-invalid")
+    # The owner's other sessions end with what the owner changes.
+    elsewhere = console.visitor()
+    elsewhere.authenticator = visitor.authenticator
+    assert elsewhere.sign_in().status_code == 303
+    assert add(visitor, Authenticator()).status_code == 303
+    assert_signed_out(elsewhere)
+    assert_page(visitor.get(HERE))
+
+
+def person(console: Console, visitor: Visitor) -> Person:
+    return console.accounts.identify(visitor.secret)

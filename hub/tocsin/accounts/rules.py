@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tocsin.errors import Refused
+from tocsin.members.rules import check_issuer
 from tocsin.web.people import ACTIONS, PURPOSES, ROLES, Action, Halted, Person, Purpose, Role
 from tocsin_schemas.policy import DAY
 
@@ -73,9 +74,11 @@ def _do(*roles: Role, approves: bool = False, passkey: bool = False, standing: b
 PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "home.read": _read(),
     "security.manage": _do(),
+    "passkey.manage": _do(approves=True),
     "seat.accept": _do(passkey=True),
     "people.read": _read("operator", "auditor"),
     "people.manage": _do("operator"),
+    "people.invite": _do("operator", approves=True),
     "readlog.read": _read("auditor"),
     "application.read": _read("board", "vetter", "auditor", sensitive=True),
     "application.vet": _do("board", "vetter", approves=True),
@@ -100,6 +103,7 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
     "signal.read": _read("org_admin", "org_analyst", "auditor", sensitive=True, standing=True),
     "organisation.read": _read("org_admin", "org_analyst"),
     "organisation.manage": _do("org_admin", standing=True),
+    "organisation.invite": _do("org_admin", approves=True, standing=True),
     "organisation.act": _do("org_admin"),
     "appeal.file": _do("org_admin"),
     "endpoint.read": _read("org_admin", "org_analyst"),
@@ -111,14 +115,14 @@ PERMISSIONS: Final[Mapping[Action, Permission]] = {
 }
 """Who may do what in the console."""
 
-_OWN: Final[frozenset[Action]] = frozenset({"security.manage"})
+_OWN: Final[frozenset[Action]] = frozenset({"security.manage", "passkey.manage"})
 """What is about nobody but oneself: how one signs in."""
 _WRITING: Final = frozenset(action for action in ACTIONS if PERMISSIONS[action].writes) - _OWN
 NEVER: Final[Mapping[Role, frozenset[Action]]] = {
     # The board decides about members and cannot read what they report.
     "board": frozenset({"signal.read"}),
     # Whoever runs the machines neither votes, nor vets, nor speaks for a member, nor reads what members report.
-    "operator": (_WRITING - {"people.manage", "delivery.stop"}) | {"signal.read"},
+    "operator": (_WRITING - {"people.manage", "people.invite", "delivery.stop"}) | {"signal.read"},
     # An auditor reads everything and writes nothing.
     "auditor": _WRITING,
 }
@@ -207,6 +211,8 @@ def check_grant(role: str, issuer: str | None) -> Role:
     Raises:
         Refused: `claim-invalid`.
     """
+    if issuer is not None:
+        check_issuer(issuer)
     for known in GRANTED:
         if known == role:
             if (known in OF_A_MEMBER) != (issuer is not None):

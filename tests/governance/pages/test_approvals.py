@@ -98,6 +98,33 @@ def changing(room: Room) -> Sent:
     )
 
 
+def operator(room: Room) -> Visitor:
+    """An operator, who has given out nothing yet."""
+    if "odo" not in room.people:
+        room.people["odo"] = room.console.person("odo", ("operator",))
+    return room.people["odo"]
+
+
+def linking(room: Room) -> Sent:
+    room.console.accounts.invite("linked")
+    return Sent(operator(room), "/console/people/linked/link", {}, "and is linked here")
+
+
+def granting(room: Room) -> Sent:
+    room.console.accounts.invite("given")
+    fields = {"role": "org_analyst", "issuer": PIXEL}
+    return Sent(operator(room), "/console/people/given/grant", fields, f"org analyst For {PIXEL}")
+
+
+def removing(room: Room) -> Sent:
+    """Somebody with two passkeys, who has signed in with the second."""
+    first = room.console.person("twice")
+    second = room.console.visitor()
+    second.enrol(room.console.accounts.invite("twice"))
+    fields = {"passkey": first.authenticator.id}
+    return Sent(second, "/console/security/passkeys/remove", fields, "signs you in no more")
+
+
 FORMS: Final[dict[str, Callable[[Room], Sent]]] = {
     "/console/applications/{application_id}/vetting": lambda room: Sent(
         room.people["vera"],
@@ -138,6 +165,24 @@ FORMS: Final[dict[str, Callable[[Room], Sent]]] = {
     "/console/motions/{motion_id}/endorsement": lambda room: Sent(
         room.people["s2"], f"{proposal(room)}/endorsement", {}, "Open the community place-"
     ),
+    "/console/people": lambda room: Sent(
+        operator(room),
+        "/console/people",
+        {"handle": "asked", "role": "vetter", "issuer": ""},
+        "Handle asked Role vetter For the hub Who it is nobody yet",
+    ),
+    "/console/people/{handle}/link": linking,
+    "/console/people/{handle}/grant": granting,
+    "/console/organisation/people": lambda room: Sent(
+        room.people["olga"],
+        "/console/organisation/people",
+        {"handle": "oren", "role": "org_admin"},
+        f"Role org admin For {PIXEL} Who it is nobody yet",
+    ),
+    "/console/security/passkeys/new": lambda room: Sent(
+        room.console.person("more"), "/console/security/passkeys/new", {}, "One more passkey"
+    ),
+    "/console/security/passkeys/remove": removing,
     "/console/motions/{motion_id}/withdrawal": lambda room: Sent(
         room.people["s1"], f"{proposal(room)}/withdrawal", {}, "Open the community place-"
     ),

@@ -4,19 +4,21 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from tocsin.accounts.pages.shared import accounts
+from tocsin.accounts.pages.shared import accounts, invitation, role_words
 from tocsin.accounts.rules import GRANTED, OF_A_MEMBER
 from tocsin.accounts.service import directory
 from tocsin.accounts.service.enrolling import Link
 from tocsin.errors import Refused
+from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Sent, page, person, to
-from tocsin.web.people import Person
+from tocsin.web.people import Approval, Person
 from tocsin_schemas.problems import REGISTRY
 
 router: Final = APIRouter(prefix="/console", include_in_schema=False)
 HERE: Final = "/console/people"
 
 Reader = Annotated[Person, Depends(person("people.read"))]
+Inviter = Annotated[Approver, Depends(approver("people.invite"))]
 Operator = Annotated[Person, Depends(person("people.manage"))]
 
 
@@ -27,11 +29,17 @@ def everyone(request: Request, who: Reader) -> Response:
 
 
 @router.post("/people")
-def invite(request: Request, who: Operator, sent: Sent) -> Response:
+def invite(request: Request, by: Inviter) -> Response:
     """A new person, or a new link for one there is; the link is shown this once."""
+    at, sent = accounts(request), by.sent
     role, issuer = sent.get("role", ""), sent.get("issuer", "") or None
     try:
-        made = accounts(request).invite(sent["handle"], (role,) if role else (), issuer, who)
+        what = invitation(at, by, sent["handle"], role, issuer, HERE)
+    except Refused as error:
+        return _everyone(request, by.person, wrong=error)
+    who = by.approve(what, "handle", "role", "issuer")
+    try:
+        made = at.invite(sent["handle"], (role,) if role else (), issuer, who)
     except Refused as error:
         return _everyone(request, who, wrong=error)
     return _everyone(request, who, link=made)
@@ -44,18 +52,31 @@ def one(request: Request, who: Reader, handle: str) -> Response:
 
 
 @router.post("/people/{handle}/link")
-def link(request: Request, who: Operator, handle: str, _sent: Sent) -> Response:
+def link(request: Request, by: Inviter, handle: str) -> Response:
     """A new enrolment link."""
-    context = accounts(request).context
-    directory.entry(context, handle)
-    return _one(request, who, handle, link=accounts(request).invite(handle, by=who))
+    at = accounts(request)
+    directory.entry(at.context, handle)
+    try:
+        what = invitation(at, by, handle, "", None, f"{HERE}/{handle}")
+    except Refused as error:
+        return _one(request, by.person, handle, wrong=error)
+    who = by.approve(what)
+    return _one(request, who, handle, link=at.invite(handle, by=who))
 
 
 @router.post("/people/{handle}/grant")
-def grant(request: Request, who: Operator, handle: str, sent: Sent) -> Response:
+def grant(request: Request, by: Inviter, handle: str) -> Response:
     """Give a role."""
+    context, role, issuer = accounts(request).context, by.sent["role"], by.sent.get("issuer", "") or None
     try:
-        directory.grant(accounts(request).context, handle, sent["role"], sent.get("issuer", "") or None, who)
+        directory.check_grant(context, handle, role, issuer, by.person)
+    except Refused as error:
+        return _one(request, by.person, handle, wrong=error)
+    facts = (("Role", role_words(role)), ("For", issuer or "the hub"))
+    said = f"{handle} has the role from the next click on."
+    who = by.approve(Approval("Give a role", said, facts, f"{HERE}/{handle}"), "role", "issuer")
+    try:
+        directory.grant(context, handle, role, issuer, who)
     except Refused as error:
         return _one(request, who, handle, wrong=error)
     return to(f"{HERE}/{handle}")

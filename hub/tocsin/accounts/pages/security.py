@@ -18,6 +18,7 @@ router: Final = APIRouter(prefix="/console/security", include_in_schema=False)
 HERE: Final = "/console/security"
 
 Who = Annotated[Person, Depends(person("security.manage"))]
+Owner = Annotated[Approver, Depends(approver("passkey.manage"))]
 Changer = Annotated[Approver, Depends(approver("security.manage"))]
 """Who changes password or codes: a passkey answers for whoever signed in with one."""
 
@@ -28,9 +29,28 @@ def overview(request: Request, who: Who) -> Response:
     return _overview(request, who)
 
 
+@router.post("/passkeys/new")
+def offer_passkey(request: Request, by: Owner) -> Response:
+    """One more passkey is offered once one that there is has answered."""
+    context = accounts(request).context
+    try:
+        factors.check_change(context, by.person)
+    except Refused as error:
+        return _overview(request, by.person, error)
+    said = "One more passkey, made on the next page, does all that yours do. Your other sessions end."
+    who = by.approve(Approval("Make another passkey", said, (("Handle", by.person.handle),), HERE))
+    return page(
+        request,
+        who,
+        "accounts/new_passkey.html",
+        passkeys=True,
+        offer=enrolling.offer_more(context, who, visit(request)),
+    )
+
+
 @router.post("/passkeys")
 def add_passkey(request: Request, who: Who, sent: Sent) -> Response:
-    """One more passkey."""
+    """One more passkey, as it was offered."""
     try:
         enrolling.add_passkey(accounts(request).context, who, visit(request), sent)
     except Refused as error:
@@ -39,12 +59,18 @@ def add_passkey(request: Request, who: Who, sent: Sent) -> Response:
 
 
 @router.post("/passkeys/remove")
-def remove_passkey(request: Request, who: Who, sent: Sent) -> Response:
+def remove_passkey(request: Request, by: Owner) -> Response:
     """One passkey less."""
+    context = accounts(request).context
     try:
-        factors.remove_passkey(accounts(request).context, who, visit(request), sent["credential"])
+        found = factors.check_removal(context, by.person, by.sent["passkey"])
     except Refused as error:
-        return _overview(request, who, error)
+        return _overview(request, by.person, error)
+    said = (
+        "The passkey signs you in no more, and approves nothing. Your other sessions end, and those it began."
+    )
+    who = by.approve(Approval("Remove a passkey", said, (("Passkey", found.jwk["kid"]),), HERE), "passkey")
+    factors.remove_passkey(context, who, visit(request), found.id)
     return to(HERE)
 
 
@@ -149,9 +175,7 @@ def _overview(request: Request, who: Person, wrong: Refused | None = None) -> Re
         who,
         "accounts/security.html",
         status=200 if wrong is None else REGISTRY[wrong.code].status,
-        passkeys=True,
         factors=factors.factors(at.context, who),
-        offer=enrolling.offer_more(at.context, who),
         passkey_works=passkeys_work(request),
         provider=None if at.provider is None else at.provider.issuer,
         wrong=wrong,

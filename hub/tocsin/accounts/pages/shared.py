@@ -6,14 +6,36 @@ from typing import Any
 import segno
 from fastapi import Request
 
-from tocsin.accounts.service import Accounts
+from tocsin.accounts.service import Accounts, enrolling
 from tocsin.accounts.service.enrolling import new_seed, provisioning_uri
+from tocsin.web.approving import Approver
+from tocsin.web.html import counted
+from tocsin.web.people import Approval
 
 
 def accounts(request: Request) -> Accounts:
     """The accounts of this hub."""
     found: Accounts = request.app.state.accounts
     return found
+
+
+def invitation(at: Accounts, by: Approver, handle: str, role: str, issuer: str | None, back: str) -> Approval:
+    """What somebody approves who opens a link, with a role or, if that is empty, without; it all fits.
+
+    Raises:
+        Refused: as `enrolling.check_invite`.
+    """
+    roles = (role,) if role else ()
+    passkeys = enrolling.check_invite(at.context, handle, roles, issuer, by.person)
+    said = f"Whoever opens the link first makes a passkey, and is {handle} here."
+    given = [("Role", role_words(role)), ("For", issuer or "the hub")] if role else []
+    known = "nobody yet" if passkeys is None else f"here already, with {counted(passkeys, 'passkey')}"
+    return Approval("Make a link", said, (("Handle", handle), *given, ("Who it is", known)), back)
+
+
+def role_words(role: str) -> str:
+    """A role as pages name it."""
+    return role.replace("_", " ")
 
 
 def passkeys_work(request: Request) -> bool:

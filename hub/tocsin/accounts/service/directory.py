@@ -68,6 +68,20 @@ def grant(
             raise Refused("conflict", "role", "has it already")
 
 
+def check_grant(context: Context, handle: str, role: str, issuer: str | None, by: Person) -> None:
+    """See that `by` may give somebody a role, before they are asked to approve it.
+
+    Raises:
+        Refused: as `grant`.
+    """
+    with context.database.snapshot() as uow:
+        known = known_person(uow, handle)
+        wanted = rules.check_grant(role, issuer)
+        _check_may(by, known, issuer)
+        if people.Grant(known.id, wanted, issuer or "") in people.grants(uow, known.id):
+            raise Refused("conflict", "role", "has it already")
+
+
 def revoke(
     context: Context, handle: str, role: str, issuer: str | None = None, by: Person | None = None
 ) -> None:

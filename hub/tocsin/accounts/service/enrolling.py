@@ -20,6 +20,7 @@ from tocsin.accounts.service.signing_in import SEED, totp_step
 from tocsin.accounts.store import people, visits
 from tocsin.db import UnitOfWork
 from tocsin.errors import Refused
+from tocsin.members.rules import check_issuer
 from tocsin.web.people import Person
 from tocsin_schemas.jwk import PublicKey, public_key
 
@@ -57,6 +58,26 @@ class Offer:
     exclude: tuple[str, ...]
 
 
+def check_invite(
+    context: Context, handle: str, roles: Iterable[str], issuer: str | None, by: Person
+) -> int | None:
+    """See that `by` may open this link, before they are asked to approve it; how many passkeys somebody has who is
+    here already, None for somebody new.
+
+    Raises:
+        Refused: as `invite_in`.
+    """
+    rules.check_handle(handle)
+    if issuer is not None:
+        check_issuer(issuer)
+    for role in roles:
+        rules.check_grant(role, issuer)
+    with context.database.snapshot() as uow:
+        known = people.by_handle(uow, handle)
+        _check_inviter(context, uow, by, handle, known, issuer)
+        return None if known is None else len(people.keys(uow, known.id))
+
+
 def invite_in(
     context: Context,
     uow: UnitOfWork,
@@ -67,12 +88,13 @@ def invite_in(
 ) -> Link:
     """Make a person, unless there is one, give roles, and open a link; any older one of theirs ends.
 
-    `by` is the person who invites, who must be an operator or an administrator of `issuer`; None is the operator's
-    command. An administrator cannot open a link for somebody who is more than a person of that member, nor for a handle
-    that the board knows, whether there is such an account or not: a handle is all that joins a seat to a person.
+    `by` is the person who invites, who must be an operator or an administrator of `issuer`, and somebody else:
+    nobody gives themselves a passkey. None is the operator's command. An administrator cannot open a link for
+    somebody who is more than a person of that member, nor for a handle that the board knows, whether there is such
+    an account or not: a handle is all that joins a seat to a person.
 
     Raises:
-        Refused: `claim-invalid`; `forbidden-person` for somebody `by` may not open a link for.
+        Refused: `claim-invalid`; `conflict` for oneself; `forbidden-person` for somebody `by` may not open a link for.
     """
     rules.check_handle(handle)
     wanted = [rules.check_grant(role, issuer) for role in roles]
@@ -178,14 +200,16 @@ def put_code_sign_in(
     people.use_step(uow, known.id, step)
 
 
-def offer_more(context: Context, person: Person) -> Offer:
-    """What somebody signed in may register besides."""
+def offer_more(context: Context, person: Person, session: str) -> Offer:
+    """What somebody signed in may register besides, in this session: to be given once a passkey of theirs has answered
+    for it, for the challenge is all that `add_passkey` asks for.
+    """
     with context.database.snapshot() as uow:
-        return _offer(context, uow, people.by_id(uow, person.id), "add-passkey", str(person.id))
+        return _offer(context, uow, people.by_id(uow, person.id), "add-passkey", f"{person.id}\n{session}")
 
 
 def add_passkey(context: Context, person: Person, session: str, fields: Mapping[str, str]) -> None:
-    """Register one more passkey of somebody who has just signed in with one; their other sessions end.
+    """Register one more passkey of somebody to whom it was offered (`offer_more`); their other sessions end.
 
     Raises:
         Refused: `passkey-needed`, `sign-in-again`, and as `enrol_with_passkey`.
@@ -195,7 +219,7 @@ def add_passkey(context: Context, person: Person, session: str, fields: Mapping[
     answer = answered(fields)
     now = context.database.clock()
     rules.check_recent(person.since, now)
-    expires_at = context.secrets.check(answer.challenge, "add-passkey", str(person.id), now)
+    expires_at = context.secrets.check(answer.challenge, "add-passkey", f"{person.id}\n{session}", now)
     made = verify_made(context.party, answer)
     with context.database.transaction() as uow:
         use_challenge(uow, answer.challenge, expires_at)
@@ -257,7 +281,9 @@ def _check_inviter(
     known: people.Known | None,
     issuer: str | None,
 ) -> None:
-    if rules.allowed(by.roles, "people.manage"):
+    if known is not None and known.id == by.id:
+        raise Refused("conflict", "handle", "nobody opens a link for themselves: ask somebody else who may")
+    if rules.allowed(by.roles, "people.invite"):
         return
     if issuer is None or "org_admin" not in by.of(issuer):
         raise Refused("role-missing")

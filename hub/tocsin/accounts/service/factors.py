@@ -1,9 +1,10 @@
 """What somebody signs in with, changed by themselves: passkeys, password and codes, recovery codes, OpenID.
 
 Each change wants a session opened within the last quarter of an hour, and ends the person's other sessions. A new
-password or code wants the code of now as well, or a passkey's answer of whoever signed in with one, which the pages ask
-for. Passkeys are added and taken away by whoever signed in with one, or holds an enrolment link: nobody climbs from a
-password to what a passkey may do. `session` is the cookie of the one that goes on.
+password or code wants the code of now as well, or a passkey's answer of whoever signed in with one, which the pages
+ask for. Passkeys are added and taken away with the answer of one, or come from an enrolment link, which somebody
+else's passkey answered for: nobody climbs from a password, or from a session they took, to what a passkey may do.
+`session` is the cookie of the one that goes on.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from tocsin.accounts import rules
 from tocsin.accounts.service.context import Context
 from tocsin.accounts.service.enrolling import Passkey, open_seed, passkeys_in, put_code_sign_in
 from tocsin.accounts.service.passwords import hash_password
-from tocsin.accounts.service.secrets import decode, digest, new_recovery_code, recovery_digest
+from tocsin.accounts.service.secrets import decode, digest, encode, new_recovery_code, recovery_digest
 from tocsin.accounts.service.signing_in import charge, use_code
 from tocsin.accounts.store import people, visits
 from tocsin.db import UnitOfWork
@@ -44,19 +45,32 @@ def factors(context: Context, person: Person) -> Factors:
         )
 
 
+def check_removal(context: Context, person: Person, credential: str) -> Passkey:
+    """The passkey of that id, which the person may do without.
+
+    Raises:
+        Refused: as `remove_passkey`.
+    """
+    rules.check_recent(person.since, context.database.clock())
+    with context.database.snapshot() as uow:
+        for one in passkeys_in(uow, person.handle):
+            if one.id == credential:
+                _check_way_left(uow, person, without=credential)
+                return one
+    raise Refused("not-found", "passkey", "you have no such passkey")
+
+
 def remove_passkey(context: Context, person: Person, session: str, credential: str) -> None:
     """Forget a passkey.
 
     Raises:
-        Refused: `passkey-needed`, `sign-in-again`; `not-found`; `conflict` for the last way to sign in.
+        Refused: `sign-in-again`; `not-found`; `conflict` for the last way to sign in.
     """
-    if person.method != "passkey":
-        raise Refused("passkey-needed")
-    raw = decode(credential, "credential")
+    raw = decode(credential, "passkey")
     with context.database.transaction() as uow:
         rules.check_recent(person.since, uow.now)
         if not people.remove_key(uow, person.id, raw):
-            raise Refused("not-found", "credential", "you have no such passkey")
+            raise Refused("not-found", "passkey", "you have no such passkey")
         _check_way_left(uow, person)
         visits.end_sessions_of(uow, raw)
         visits.end_sessions(uow, person.id, digest(session))
@@ -190,7 +204,8 @@ def _check_password(uow: UnitOfWork, person: Person) -> None:
         raise Refused("conflict", "password", "set a password first: a recovery code goes with it")
 
 
-def _check_way_left(uow: UnitOfWork, person: Person) -> None:
-    live = [key for key in people.keys(uow, person.id) if key.cloned_at is None]
+def _check_way_left(uow: UnitOfWork, person: Person, without: str = "") -> None:
+    keys = people.keys(uow, person.id)
+    live = [key for key in keys if key.cloned_at is None and encode(key.credential) != without]
     if not live and people.by_id(uow, person.id).password is None:
         raise Refused("conflict", "", "it is the last way in which you can sign in")

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from tocsin.accounts.pages import invitation
 from tocsin.accounts.rules import OF_A_MEMBER
 from tocsin.accounts.service import Accounts, directory
 from tocsin.accounts.service.enrolling import Link
@@ -12,6 +13,7 @@ from tocsin.errors import Refused
 from tocsin.governance.pages import actors, against, words
 from tocsin.governance.service import member_acts
 from tocsin.members.service import ClientView, Members, MemberView
+from tocsin.web.approving import Approver, approver
 from tocsin.web.console import Notice, Sent, allowed, page, person, to
 from tocsin.web.people import Person
 from tocsin_schemas.ledger import rfc3339
@@ -24,6 +26,7 @@ APPEAL: Final = "/console/appeals/new"
 
 Reader = Annotated[Person, Depends(person("organisation.read"))]
 Admin = Annotated[Person, Depends(person("organisation.manage"))]
+Inviter = Annotated[Approver, Depends(approver("organisation.invite"))]
 Speaker = Annotated[Person, Depends(person("organisation.act"))]
 
 
@@ -34,11 +37,17 @@ def organisation(request: Request, who: Reader) -> Response:
 
 
 @router.post("/people")
-def invite(request: Request, who: Admin, sent: Sent) -> Response:
+def invite(request: Request, by: Inviter) -> Response:
     """A person of the member, new or known, and a link for them, shown this once."""
+    at, issuer = _accounts(request), _issuer(by.person)
     try:
-        role = sent.one_of("role", OF_A_MEMBER)
-        made = _accounts(request).invite(sent["handle"], (role,), actors.admin(who).org_issuer, who)
+        role = by.sent.one_of("role", OF_A_MEMBER)
+        what = invitation(at, by, by.sent["handle"], role, issuer, HERE)
+    except Refused as error:
+        return _shown(request, by.person, wrong=error)
+    who = by.approve(what, "handle", "role")
+    try:
+        made = at.invite(by.sent["handle"], (role,), issuer, who)
     except Refused as error:
         return _shown(request, who, wrong=error)
     return _shown(request, who, link=made)
