@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlencode
 
-from tests.accounts.asking import assert_page, assert_refused_page, refuses, with_codes
+from tests.accounts.asking import assert_refused_page, refuses, with_codes
 from tests.support.console import Console, approval_asked
 from tests.support.hub import Hub
 from tests.support.pages import Reader

@@ -224,7 +224,8 @@ def test_a_stolen_cookie_makes_and_takes_no_passkey(console: Console, site: Hub,
     page = thief.read(HERE)
     assert not [attrs for tag, attrs in page.tags if tag == "form" and "data-passkey" in attrs]
     with refuses(site):
-        assert approval_asked(thief.offer(f"{HERE}/passkeys/new")) is not None
+        question = approval_asked(thief.offer(f"{HERE}/passkeys/new"))
+        assert question is not None
         assert_refused_page(thief.post(f"{HERE}/passkeys/new"), "credential-unknown")
         asked = thief.offer(f"{HERE}/passkeys/remove", passkey=visitor.authenticator.id)
         assert_refused_page(asked, "conflict")
@@ -232,7 +233,7 @@ def test_a_stolen_cookie_makes_and_takes_no_passkey(console: Console, site: Hub,
         for challenge in (
             enrolling.offer_more(console.accounts.context, person(console, thief), "x").challenge,
             signing_in.sign_in_challenge(console.accounts.context, thief.secret),
-            approval_asked(thief.offer(f"{HERE}/passkeys/new")).challenge,
+            question.challenge,
         ):
             assert_refused_page(thief.post(f"{HERE}/passkeys", **thief.make(challenge)), "challenge-invalid")
     # The owner's other sessions end with what the owner changes.

@@ -66,6 +66,8 @@ ALONE: Final[Mapping[str, str]] = {
     "/console/security/openid/remove": "the same",
     "/console/security/codes/remove": "has no field",
     "/console/security/recovery": "has no field",
+    "/console/security/codes": "comes after a passkey's answer: tests/accounts/test_forms.py",
+    "/console/security/passkeys": "comes after a passkey's answer: the fields of enrolment",
     "/console/seats/{motion_id}/ballots": "the ballot of who is to be seated: the fields of a motion's",
     "/apply/{application_id}/appeal": "there after a rejection: the field of a withdrawal",
     "/apply/{application_id}/answers": "there while something is asked: the fields of an application",
