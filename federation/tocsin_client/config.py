@@ -19,6 +19,7 @@ from tocsin_schemas.jwk import KeyAlg, SigningKey
 from tocsin_schemas.problems import Refused
 
 HOME_VARIABLE: Final = "TOCSIN_HOME"
+LOG_IN: Final = "Run `tocsin login --hub URL --issuer URL --client-id ID`."
 _SECRET: Final = 0o600
 _FOLDER: Final = 0o700
 
@@ -74,8 +75,8 @@ class Home:
         """The mirror of one community of one hub."""
         return self.data / "mirrors" / f"{host_of(hub)}-{community}.sqlite3"
 
-    def load(self) -> Profile:
-        """The profile.
+    def load(self, next_step: str = LOG_IN) -> Profile:
+        """The profile; `next_step` is what to do without one.
 
         Raises:
             NotReady: before `tocsin login`, or when the file is not a profile.
@@ -83,10 +84,7 @@ class Home:
         try:
             return Profile.model_validate_json(self.profile_file.read_bytes())
         except FileNotFoundError:
-            raise NotReady(
-                "This machine has not logged in to a hub yet",
-                "Run `tocsin login --hub URL --issuer URL --client-id ID`.",
-            ) from None
+            raise NotReady("This machine has not logged in to a hub yet", next_step) from None
         except ValidationError:
             raise NotReady(
                 f"{self.profile_file} is not a profile of this version", "Run `tocsin login …` again."

@@ -179,6 +179,12 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
     Problem("role-missing", 403, "Your role does not allow this", "Ask somebody whose task it is."),
     Problem("forbidden-person", 403, "Not a person you may do this for", "Ask the hub's operator."),
     Problem("passkey-needed", 403, "This needs your passkey", "Sign out, and sign in with your passkey."),
+    Problem(
+        "passkey-unseated",
+        403,
+        "The roster names another key for your seat",
+        "Sign in with that passkey, or sign with that key and tocsin board. The next roster can name this one.",
+    ),
     Problem("approval-needed", 403, "Approve this with your passkey", "Nothing has been done yet."),
     Problem("purpose-needed", 403, "Say first why you read this", "Choose a purpose; the read is logged."),
     Problem(

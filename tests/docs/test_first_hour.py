@@ -23,6 +23,7 @@ from tocsin_schemas.vocabulary import VettingItem
 
 PAGE = ROOT / "docs" / "first-hour.md"
 OURS = ("tocsin ", "tocsin-hub ")
+SHOW = "tocsin board show --hub http://localhost:8000"
 PROGRAMS = {"tocsin": client, "tocsin-hub": hub}
 
 pytestmark = pytest.mark.check
@@ -82,6 +83,9 @@ def test_the_first_hour_works_as_written(shell: Shell, issuer: str, monkeypatch:
     votes = [text for line, text in said.items() if " vote " in line]
     assert "passes, record 2" in votes[-1]
     assert "provisional" in said["tocsin hub --home weave"]
+    alarms = [text for line, text in said.items() if " emergency " in line]
+    assert ["Nothing is stopped yet" in text for text in alarms] == [True, False]
+    assert "https://weave.example  emergency_suspended" in said[SHOW]
     copy = [text for line, text in said.items() if "--offline" in line]
     assert "4 records verified" in copy[0]
 

@@ -233,3 +233,92 @@ def test_a_sandbox_has_nothing_to_verify(hub: Hub, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(httpx2, "Client", lambda **_: TestClient(hub.app, base_url=hub.issuer))
     error = Terminal(tmp_path).error("board", "verify", "--hub", hub.issuer, code=2)
     assert "sandbox" in error["what"]
+
+
+def test_two_duty_officers_stop_a_member_from_their_shells(board: Board, tmp_path: Path) -> None:
+    """The first puts the paper before the others and signs; the second, by the same command, makes it hold."""
+    hub = board.hub
+    at = ("--hub", hub.issuer)
+    board.member("pixel")
+    hub.publish()
+    one, three = (seat_at(board, seat, tmp_path) for seat in ("s1", "s3"))
+    unknown = one.error("board", "emergency", "https://nobody.example", *with_key(one), *at, code=1)
+    assert unknown["error"] == "subject-unknown"
+    # Who says no to the preview has put nothing before anybody.
+    said = one.run("board", "emergency", PIXEL, *with_key(one), *at, given="n\n", code=2)
+    assert f"Suspend {PIXEL} at once, for 72 hours at most." in said.stderr
+    assert "Keys dead at once                       1" in said.stderr
+    assert "Communities it leaves silent            child-safety" in said.stderr
+    with hub.database.snapshot() as uow:
+        assert uow.conn.execute(text("SELECT count(*) FROM motion")).scalar() == 0
+    # Nor has who signs nothing.
+    said = one.run("board", "emergency", PIXEL, *with_key(one), *at, given="y\nn\n", code=2)
+    assert f"Shall the board suspend {PIXEL} in an emergency, until the board has voted?" in said.stderr
+    assert "Digest " in said.stderr
+    first = one.row("board", "emergency", PIXEL, *with_key(one), *at, "--yes")
+    assert (first["seat"], first["result"], first["stops"]["keys"]) == ("s1", None, 1)
+    assert board.state.members[PIXEL].state == "provisional"
+    # It is told to nobody before it holds, and nobody signs twice.
+    assert one.rows("board", "motions", *at) == []
+    again = one.error("board", "emergency", PIXEL, *with_key(one), *at, "--yes", code=1)
+    assert again["error"] == "ballot-duplicate"
+    second = three.run("board", "emergency", PIXEL, *with_key(three), *at, given="y\ny\n")
+    assert f"{PIXEL} is suspended, record" in second.stdout
+    assert board.state.members[PIXEL].state == "emergency_suspended"
+    assert [line["type"] for line in three.rows("board", "motions", *at)] == ["member.suspend"]
+
+
+def test_a_seat_remarks_on_a_motion_and_takes_its_own_back(board: Board, tmp_path: Path) -> None:
+    hub = board.hub
+    at = ("--hub", hub.issuer)
+    hub.publish()
+    one, three = (seat_at(board, seat, tmp_path) for seat in ("s1", "s3"))
+    motion = one.row("board", "propose", "community.open", "lair", *with_key(one), *at)["id"]
+    said = ("--stance", "question", "--topic", "evidence", "--document", "a" * 64)
+    assert three.row("board", "remark", motion, *said, *with_key(three), *at)["state"] == "proposed"
+    error = three.error("board", "withdraw", motion, *with_key(three), *at, code=3)
+    assert error["error"] == "role-missing"
+    assert one.row("board", "withdraw", motion, *with_key(one), *at)["state"] == "withdrawn"
+
+
+def test_a_policy_and_a_roster_are_proposed_by_what_changes(board: Board, tmp_path: Path) -> None:
+    hub = board.hub
+    hub.publish()
+    one = seat_at(board, "s1", tmp_path)
+    at = (*with_key(one), "--hub", hub.issuer)
+    before = board.state.policy
+    said = one.run("board", "propose", "policy.set", "--params", '{"quorum": 4}', *at)
+    assert "  quorum: 3 -> 4" in said.stderr
+    motion = said.stdout.split()[0]
+    told = hub.http.get(f"/v1/board/motions/{motion}").json()
+    assert told["params"]["policy"] == {
+        **before.model_dump(mode="json"),
+        "version": before.version + 1,
+        "quorum": 4,
+    }
+    # Named as the type names it, it is the same motion.
+    again = one.error("board", "propose", "policy.set", "--params", '{"policy": {"quorum": 4}}', *at, code=1)
+    assert again["error"] == "conflict"
+    for wrong, what in (
+        ('{"quorum": 1}', "params.policy.quorum: at least 3"),
+        ('{"mallory": 1}', "params.policy: policy.set says nothing of another name here"),
+        ("{}", "params.policy: missing: policy.set says it"),
+    ):
+        error = one.error("board", "propose", "policy.set", "--params", wrong, *at, code=2)
+        assert error["what"] == what
+        assert "tocsin board types policy.set" in error["next"]
+    # The roster is printed as the next one, edited, and proposed.
+    roster = json.loads(one.run("board", "roster", "--hub", hub.issuer).stdout)
+    assert roster["version"] == board.state.roster.version + 1
+    roster["seats"][2]["term_ends"] = "2037-01-01"
+    file = tmp_path / "roster.json"
+    file.write_text(json.dumps(roster))
+    said = one.run("board", "propose", "roster.set", "--file", file, *at)
+    assert "until 2037-01-01" in said.stderr
+    assert said.stdout.split()[1] == "proposed;"
+    # A sanction is notice by itself.
+    board.member("pixel")
+    hub.publish()
+    board.activate("pixel")
+    hub.publish()
+    assert one.row("board", "propose", "member.sanction", PIXEL, *at)["state"] == "proposed"

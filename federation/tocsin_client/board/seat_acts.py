@@ -1,4 +1,4 @@
-"""What a seat does beside voting, signed with its offline key: propose a motion, endorse one, declare a conflict."""
+"""What a seat does beside voting, signed with its offline key: on motions, and in an emergency."""
 
 import secrets
 from collections.abc import Mapping
@@ -58,6 +58,31 @@ class SeatDesk:
             HubError: with the problem's code and field.
         """
         return self._do("declare", motion=motion, conflict=conflict)
+
+    def remark(self, motion: str, stance: str, topic: str, document: str | None) -> dict[str, Any]:
+        """Say something in a motion's discussion; `document` is a SHA-256 in hexadecimal.
+
+        Raises:
+            HubError: with the problem's code and field.
+        """
+        more = {} if document is None else {"document": document}
+        return self._do("remark", motion=motion, stance=stance, topic=topic, **more)
+
+    def withdraw(self, motion: str) -> dict[str, Any]:
+        """Take back the seat's own motion, until its ballot opens.
+
+        Raises:
+            HubError: with the problem's code and field.
+        """
+        return self._do("withdraw", motion=motion)
+
+    def begin_emergency(self, issuer: str) -> dict[str, Any]:
+        """Put the emergency suspension of a member before the duty officers, or find the paper that waits for one.
+
+        Raises:
+            HubError: with the problem's code and field.
+        """
+        return self._do("begin-emergency", subject=issuer)
 
     def _do(self, act: str, **said: Any) -> dict[str, Any]:
         payload = {

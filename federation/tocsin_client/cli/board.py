@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from tocsin_client.board.verify import BoardUnverified
-from tocsin_client.cli import motions
+from tocsin_client.cli import emergency, motions, proposing
 from tocsin_client.cli.board_access import board_of, demand_decided, digest, replayed, told_data
 from tocsin_client.cli.console import Console, command
 from tocsin_client.cli.log_access import age_of_copy, checkpoint_data, headline, hub_option
@@ -35,7 +35,18 @@ def board() -> None:
       tocsin board verify        replay everything, one sentence a record
       tocsin board show          what it adds up to: seats, members, communities, policy
       tocsin board motions       what the board has before it
-      tocsin board vote          sign a ballot with an Ed25519 key kept offline
+
+    A seat needs no login, only the Ed25519 key that the roster names for it, and the hub's address:
+
+    \b
+      tocsin board types         what can be proposed; `roster`: the next roster, to edit
+      tocsin board propose       put something before the board; `admit`: an applicant
+      tocsin board endorse       find another seat's motion worth the board's time
+      tocsin board declare       say whether you have a conflict of interest in it
+      tocsin board remark        take part in its discussion
+      tocsin board withdraw      take back your own
+      tocsin board vote          sign a ballot
+      tocsin board emergency     suspend a member at once: two duty officers
     """
 
 
@@ -168,7 +179,7 @@ def _lines(state: BoardState) -> list[str]:
     return lines
 
 
-for _command in (verify, show, *motions.COMMANDS):
+for _command in (verify, show, *proposing.COMMANDS, *motions.COMMANDS, *emergency.COMMANDS):
     board.add_command(_command)
 
 COMMANDS: Final = (board,)

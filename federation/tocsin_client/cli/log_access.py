@@ -16,6 +16,14 @@ from tocsin_client.log_source import HttpLog, open_source
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.tlog_policy import LogPolicy, parse_policy
 
+NAME_A_HUB: Final = (
+    "Name the hub with --hub URL. A client that has logged in need not:"
+    " `tocsin login --hub URL --issuer URL --client-id ID`."
+)
+NAME_BOTH: Final = (
+    "Name the hub with --hub URL and your organisation with --issuer URL. A client that has logged in need not:"
+    " `tocsin login --hub URL --issuer URL --client-id ID`."
+)
 BRIEF: Final = 10.0
 """Seconds that a hub is waited for when it is asked about a copy of its log."""
 
@@ -23,7 +31,7 @@ BRIEF: Final = 10.0
 def hub_option(function: Any) -> Any:
     """`--hub`, for another one than the profile's."""
     return click.option(
-        "--hub", metavar="URL", help="Another hub than your profile's; no membership is needed."
+        "--hub", metavar="URL", help="The hub; by default your profile's. No membership is needed."
     )(function)
 
 
@@ -41,7 +49,7 @@ def whereabouts(console: Console, hub: str | None) -> tuple[str, Path | None]:
     """The address of the hub to look at, and its private CA: of the one named, or the profile's."""
     if hub is not None:
         return base_url(hub), None
-    profile = console.home.load()
+    profile = console.home.load(NAME_A_HUB)
     return profile.hub, profile.ca
 
 
@@ -79,7 +87,7 @@ def believed(console: Console, policy: Path | None, hub: str | None) -> LogPolic
     """
     if policy is not None:
         return policy_in(policy)
-    address = console.home.load().hub if hub is None else base_url(hub)
+    address = console.home.load(NAME_A_HUB).hub if hub is None else base_url(hub)
     pinned = console.log_store(address).policy()
     if pinned is None:
         raise NotReady("No policy is pinned on this machine", "Name one with --policy FILE.")

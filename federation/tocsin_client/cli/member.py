@@ -12,8 +12,9 @@ import click
 from tocsin_client.board import applying
 from tocsin_client.board.acts import Acts
 from tocsin_client.cli.console import Console, command
-from tocsin_client.cli.motions import an_id
+from tocsin_client.cli.log_access import NAME_BOTH
 from tocsin_client.cli.rotation import life_option
+from tocsin_client.cli.seat import an_id
 from tocsin_client.clock import system_clock
 from tocsin_client.config import NotReady, load_key
 from tocsin_client.http import Transport, base_url
@@ -189,7 +190,7 @@ def _spoken(
     ca: Path | None = None,
 ) -> Iterator[tuple[Transport, list[Author]]]:
     """A connection to the hub, and who speaks: once for each key."""
-    profile = console.home.load() if hub is None or issuer is None else None
+    profile = console.home.load(NAME_BOTH) if hub is None or issuer is None else None
     address = base_url(hub) if hub is not None else profile.hub if profile is not None else ""
     who = issuer if issuer is not None else profile.issuer if profile is not None else ""
     files = keys or (profile.key if profile is not None else console.home.only_key(),)

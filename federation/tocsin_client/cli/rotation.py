@@ -9,6 +9,7 @@ import click
 from tocsin_client.board.acts import KEY_LIFE, Acts
 from tocsin_client.board.applying import offer
 from tocsin_client.cli.console import Console, command
+from tocsin_client.cli.log_access import NAME_BOTH
 from tocsin_client.client import Client
 from tocsin_client.clock import system_clock
 from tocsin_client.config import NotReady, Profile, load_key, new_key
@@ -137,7 +138,7 @@ def keys_prove(console: Console, hub: str | None, issuer: str | None, key_file: 
     Example:
       tocsin keys prove --hub https://hub.example --issuer https://pixel.example
     """
-    profile = console.home.load() if hub is None or issuer is None else None
+    profile = console.home.load(NAME_BOTH) if hub is None or issuer is None else None
     address = base_url(hub) if hub is not None else profile.hub if profile is not None else ""
     who = issuer if issuer is not None else profile.issuer if profile is not None else ""
     author = Author(who, load_key(key_file or console.home.only_key()))

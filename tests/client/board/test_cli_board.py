@@ -15,6 +15,7 @@ from tocsin_schemas.decisions import Plain
 from tocsin_schemas.governance import record_digest
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
+from tocsin_schemas.vocabulary import DECISION_TYPES
 
 
 def records(copy: Path) -> Path:
@@ -149,3 +150,79 @@ def test_what_is_no_id_becomes_no_address(tmp_path: Path, words: tuple[str, ...]
 def test_a_folder_without_a_policy_is_not_believed(copy: Path, tmp_path: Path) -> None:
     error = Terminal(tmp_path / "fresh").error("board", "verify", "--hub", HUB, "--offline", copy, code=2)
     assert "tocsin log trust --policy" in error["next"]
+
+
+SEATS = (
+    "propose",
+    "admit",
+    "endorse",
+    "declare",
+    "remark",
+    "withdraw",
+    "vote",
+    "emergency",
+    "motions",
+    "roster",
+)
+
+
+@pytest.mark.parametrize("name", SEATS)
+def test_the_examples_of_a_seat_name_the_hub(tmp_path: Path, name: str) -> None:
+    """A seat's holder is no client: there is no profile that could name it."""
+    help_ = Terminal(tmp_path).run("board", name, "--help").stdout
+    examples = [line for line in help_.splitlines() if line.startswith("    tocsin board")]
+    assert examples
+    assert all("--hub https://hub.example" in line for line in examples)
+
+
+@pytest.mark.parametrize(
+    "words", [("board", "motions"), ("board", "show"), ("log", "verify"), ("log", "trust")]
+)
+def test_who_names_no_hub_is_told_to(tmp_path: Path, words: tuple[str, ...]) -> None:
+    error = Terminal(tmp_path).error(*words, code=2)
+    assert error["next"].startswith("Name the hub with --hub URL.")
+
+
+def test_who_names_no_organisation_is_told_to(tmp_path: Path) -> None:
+    error = Terminal(tmp_path).error("member", "attest", code=2)
+    assert error["next"].startswith("Name the hub with --hub URL and your organisation with --issuer URL.")
+
+
+def test_types_are_listed_by_the_command_and_in_the_help(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    help_ = terminal.run("board", "propose", "--help").stdout
+    assert "    member.suspend ISSUER {until, [noticed_at]}" in help_.splitlines()
+    assert "emergency_suspend" not in help_
+    rows = terminal.rows("board", "types")
+    assert [row["type"] for row in rows] == list(DECISION_TYPES)
+    assert {row["instead"] for row in rows if row["instead"]} == {
+        "`tocsin board admit APPLICATION`",
+        "`tocsin board emergency ISSUER`",
+        "`tocsin member appeal NUMBER`, by the member",
+    }
+    text = terminal.run("board", "types", "member.suspend").stdout.splitlines()
+    assert text == [
+        "member.suspend ISSUER {until, [noticed_at]}  (majority)",
+        "  until            a time in Unix seconds",
+        "  noticed_at       a time in Unix seconds, may be left out",
+    ]
+    assert "Not proposed: `tocsin board emergency" in terminal.run("board", "types").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("member.emergency_suspend", "https://pixel.example"), "duty officers move it, without a discussion"),
+        (("policy.set", "--params", "[]"), "What the type says is not a JSON object"),
+        (("policy.set", "--params", "{"), "What the type says is not a JSON object"),
+        (("community.open", "https://pixel.example"), "community.open is about a community: a name in lower case"),
+        (("policy.set", "--params", "{}", "--file", "-"), "these arguments do not fit the command"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_proposed_is_said_before_anything_is_read(
+    tmp_path: Path, words: tuple[str, ...], what: str
+) -> None:
+    error = Terminal(tmp_path).error("board", "propose", *words, "--key", "seat.jwk", "--hub", HUB, code=2)
+    assert error["what"].endswith(what)
+    named = ("tocsin board emergency ISSUER", "board-decision.schema.json", "board propose --help")
+    assert any(name in error["next"] for name in named)

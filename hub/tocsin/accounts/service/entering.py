@@ -37,12 +37,13 @@ def admit(context: Context, person: Person, secret: str, action: Action, subject
     """The same person as far as they may do `action`, with the purpose they read for. A sensitive read is logged.
 
     Raises:
-        Refused: as `rules.demand`; `passkey-needed`; `purpose-needed` when a sensitive read has none yet.
+        Refused: as `rules.demand`; `passkey-needed`; `passkey-unseated` to whoever has a seat, and came with a passkey
+            that the roster does not name; `purpose-needed` when a sensitive read has none yet.
     """
     permission = rules.PERMISSIONS[action]
     person = rules.demand(person, action)
     if permission.passkey and not person.passkey:
-        raise Refused("passkey-needed")
+        raise Refused("passkey-unseated" if person.method == "passkey" else "passkey-needed")
     if not permission.sensitive:
         return person
     session = digest(secret)

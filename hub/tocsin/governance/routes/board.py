@@ -103,7 +103,7 @@ def vote(chamber: Proceedings, motion_id: str, content: EitherBody) -> MotionDoc
 
 @router.post(
     "/board/acts",
-    summary="Propose, endorse or declare, as a seat with an offline key",
+    summary="Act as a seat with an offline key",
     response_model_exclude_none=True,
     responses={**_SIGNED, **problems.documented("jti-reused", "role-missing", "claim-invalid")},
     openapi_extra=bodies(
@@ -111,7 +111,7 @@ def vote(chamber: Proceedings, motion_id: str, content: EitherBody) -> MotionDoc
     ),
 )
 def seat_act(chamber: Proceedings, content: JwtBody) -> MotionDocument:
-    """The motion as it is afterwards."""
+    """Propose, endorse, declare a conflict, remark, withdraw, or begin an emergency; the motion as it is afterwards."""
     return motion(seat_acts.perform(chamber, content.content))
 
 

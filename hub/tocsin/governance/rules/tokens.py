@@ -1,6 +1,6 @@
 """Acts that a member or a seat signs with one of its keys, other than signals, records and ballots: which are good."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -10,8 +10,8 @@ from tocsin_schemas.decisions import DecisionSeq
 from tocsin_schemas.envelope import AuthorKey, kid_of, open_token
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Hub, Seat, SeatName
-from tocsin_schemas.signals import LATEST, Closed, Instant, Issuer, Jti, load_object
-from tocsin_schemas.vocabulary import DecisionType
+from tocsin_schemas.signals import LATEST, Closed, Digest, Instant, Issuer, Jti, load_object
+from tocsin_schemas.vocabulary import DecisionType, RemarkStance, RemarkTopic
 
 SPONSORSHIP_TYP: Final = "tocsin-sponsorship+jwt"
 APPEAL_TYP: Final = "tocsin-appeal+jwt"
@@ -71,20 +71,27 @@ class SeatAct(Closed):
     """What a seat does beside voting, signed with a key that the roster names for it.
 
     `propose`: a motion of `type` about `subject` with `params`. `propose-admission`: to admit the applicant of
-    `application`. `endorse`: the motion. `declare`: whether the seat has a conflict of interest in it.
+    `application`. `endorse`: the motion. `declare`: whether the seat has a conflict of interest in it. `remark`: a
+    `stance` and a `topic` in its discussion, and the SHA-256 of a `document` if there is one. `withdraw`: the seat's
+    own motion. `begin-emergency`: put the emergency suspension of the member `subject` before the duty officers.
     """
 
     seat: SeatName
     aud: Hub
     iat: Instant
     jti: Jti
-    act: Literal["propose", "propose-admission", "endorse", "declare"]
+    act: Literal[
+        "propose", "propose-admission", "endorse", "declare", "remark", "withdraw", "begin-emergency"
+    ]
     type: DecisionType | None = None
     subject: Annotated[str, Field(max_length=300)] | None = None
     params: dict[str, Any] | None = None
     application: Annotated[str, Field(max_length=35)] | None = None
     motion: Annotated[str, Field(max_length=35)] | None = None
     conflict: bool | None = None
+    stance: RemarkStance | None = None
+    topic: RemarkTopic | None = None
+    document: Digest | None = None
 
 
 def open_seat_act(state: BoardState, token: bytes, hub: str, now: int) -> tuple[Seat, SeatAct]:
@@ -114,7 +121,7 @@ def open_seat_act(state: BoardState, token: bytes, hub: str, now: int) -> tuple[
         act = SeatAct.model_validate(said)
     except ValidationError:
         raise Refused("claim-invalid", "act", "not an act of a seat") from None
-    if said.keys() != {"seat", "aud", "iat", "jti", "act", *_SAID[act.act]}:
+    if said.keys() - _MAY_SAY.get(act.act, set()) != {"seat", "aud", "iat", "jti", "act", *_SAID[act.act]}:
         raise Refused("claim-invalid", "act", "each act has members of its own, all of them, and no others")
     if act.seat != seat.seat:
         raise Refused("issuer-mismatch", "seat", "the key belongs to another seat")
@@ -137,4 +144,8 @@ _SAID: Final[Mapping[str, tuple[str, ...]]] = {
     "propose-admission": ("application",),
     "endorse": ("motion",),
     "declare": ("motion", "conflict"),
+    "remark": ("motion", "stance", "topic"),
+    "withdraw": ("motion",),
+    "begin-emergency": ("subject",),
 }
+_MAY_SAY: Final[Mapping[str, Set[str]]] = {"remark": {"document"}}
