@@ -193,21 +193,34 @@ PARAMS: Final[dict[DecisionType, type[Params]]] = {
     "appeal.dismiss": Appeal,
     "agreement.record": Agreement,
 }
-"""What each kind of decision says beside its subject.
-
-Subjects: the member's or applicant's issuer (`member.*`, `key.*`, `community.grant`), the new community
-(`community.open`), the peer's issuer (`peering.set`), `decision:<seq>` (`appeal.*`), and the words `policy`, `roster`
-and `agreement`.
-"""
-
+"""What each kind of decision says beside its subject."""
 
 _WORDS: Final[Mapping[DecisionType, str]] = {
+    "community.open": "COMMUNITY",
     "policy.set": "policy",
     "roster.set": "roster",
     "agreement.record": "agreement",
+    "appeal.uphold": "decision:NUMBER",
+    "appeal.dismiss": "decision:NUMBER",
 }
+SUBJECTS: Final[Mapping[DecisionType, str]] = {kind: _WORDS.get(kind, "ISSUER") for kind in PARAMS}
+"""Whom or what each kind of decision is about: a new community, a decision, a word that is fixed, or the issuer of a
+member, an applicant or a peer."""
 _ISSUER: Final = re.compile(ISSUER_PATTERN)
 _COMMUNITY: Final = re.compile(COMMUNITY_PATTERN)
+_NUMBER: Final = re.compile(r"decision:[1-9][0-9]{0,8}")
+
+
+def fits_subject(kind: DecisionType, subject: str) -> bool:
+    """Whether a decision of that kind can be about `subject`."""
+    match SUBJECTS[kind]:
+        case "ISSUER":
+            return _ISSUER.fullmatch(subject) is not None
+        case "COMMUNITY":
+            return _COMMUNITY.fullmatch(subject) is not None and subject not in SCOPE_WORDS
+        case "decision:NUMBER":
+            return _NUMBER.fullmatch(subject) is not None
+    return subject == SUBJECTS[kind]
 
 
 class Recusal(Closed):
@@ -239,13 +252,8 @@ class Decision(Closed):
     def _fits(self) -> "Decision":
         if type(self.params) is not PARAMS[self.type]:
             raise ValueError("params of another kind of decision")
-        of = self.params.of if isinstance(self.params, Appeal) else 0
-        wanted = _WORDS.get(self.type) or (f"decision:{of}" if of else None)
-        if wanted is None and self.type == "community.open":
-            fits = _COMMUNITY.fullmatch(self.subject) is not None and self.subject not in SCOPE_WORDS
-        else:
-            fits = self.subject == wanted if wanted else _ISSUER.fullmatch(self.subject) is not None
-        if not fits:
+        of = f"decision:{self.params.of}" if isinstance(self.params, Appeal) else self.subject
+        if self.subject != of or not fits_subject(self.type, self.subject):
             raise ValueError("a subject of another kind of decision")
         return self
 

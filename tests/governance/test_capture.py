@@ -15,7 +15,6 @@ from tests.support.clock import MovableClock
 from tests.support.officers import Officer, officer, panel, roster, seats
 from tocsin.config import Settings
 from tocsin.governance.rules import ballots as box
-from tocsin.governance.rules import motions as rules
 from tocsin.governance.rules import sponsors
 from tocsin.governance.service import applications, ballots, course, emergency, member_acts, motions
 from tocsin.governance.store.motions import Motion
@@ -23,6 +22,7 @@ from tocsin_schemas.governance import Act, sign_act
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
+from tocsin_schemas.proposals import read_params
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.tally import RuleName
 
@@ -213,7 +213,7 @@ def admitted_by_the_panel(board: Board, issuer: str, said: Mapping[str, object])
     """An admission that two of three may not decide, straight onto the chain."""
     thresholds: tuple[RuleName, ...] = ("admit", "panel")
     for threshold in thresholds:
-        params = canonical(rules.read_params("member.admit", said))
+        params = canonical(read_params("member.admit", said))
         row = Motion("", "member.admit", issuer, params, threshold, None, None, None, "ballot", 0, 0)
         with board.hub.database.transaction() as uow:
             state = board.chain.lock(uow)

@@ -26,7 +26,6 @@ from tests.support.officers import Officer, roster, seats
 from tests.support.parties import Party
 from tocsin.config import Settings
 from tocsin.governance.rules import ballots as box
-from tocsin.governance.rules import motions as rules
 from tocsin.governance.rules import sponsors
 from tocsin.governance.rules.applications import QUESTIONS, ApplicationForm, KeyOffer, Wish
 from tocsin.governance.rules.people import Caller, Seated
@@ -60,6 +59,7 @@ from tocsin_schemas.envelope import encode
 from tocsin_schemas.governance import Act, DecisionBody, Genesis, sign_act, sign_key_proof
 from tocsin_schemas.jwk import SigningKey
 from tocsin_schemas.policy import DAY, Policy
+from tocsin_schemas.proposals import read_params
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.tally import RULES
 from tocsin_schemas.vocabulary import Choice, DecisionType, MemberClass
@@ -191,7 +191,7 @@ class Board:
         self, kind: DecisionType, subject: str = "", params: Mapping[str, Any] | None = None
     ) -> DecisionBody:
         """A decision that everybody who may votes for, straight onto the chain: signed as ever, but never moved."""
-        said = rules.read_params(kind, params or {})
+        said = read_params(kind, params or {})
         row = Motion("", kind, subject, canonical(said), RULES[kind], None, None, None, "ballot", 0, 0)
         with self.hub.database.transaction() as uow:
             state = self.chain.lock(uow)

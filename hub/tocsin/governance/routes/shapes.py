@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from tocsin.governance.rules.applications import QUESTIONS
-from tocsin.governance.rules.motions import OPEN_STATES, MotionState, read_params
+from tocsin.governance.rules.motions import OPEN_STATES, MotionState
 from tocsin.governance.service.context import Chamber
 from tocsin.governance.service.docket import PublicLine
 from tocsin.governance.service.views import ApplicationStatus, BallotPaper, MotionView
@@ -16,6 +16,7 @@ from tocsin_schemas.decisions import Decision, Params
 from tocsin_schemas.feed import Answer, Timestamp
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.membership import State
+from tocsin_schemas.proposals import read_params
 from tocsin_schemas.signals import Digest
 from tocsin_schemas.tally import Result, RuleName
 from tocsin_schemas.vocabulary import ApplicationState, Choice, DecisionType, RecusalReason

@@ -7,20 +7,17 @@ An emergency opens its ballot at once, and so does the motion to suspend that fo
 more, because the chain would refuse it whatever the votes say, lapses.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
-from pydantic import ValidationError
-
-from tocsin_schemas.decisions import PARAMS, SUBJECT_PATTERN, Decision, Params, Recusal
+from tocsin_schemas.decisions import SUBJECT_PATTERN, Decision, Recusal
 from tocsin_schemas.member_effects import APPEALABLE
 from tocsin_schemas.policy import DAY
 from tocsin_schemas.problems import Refused
 from tocsin_schemas.roster import Seat
 from tocsin_schemas.signals import ISSUER_PATTERN
-from tocsin_schemas.vocabulary import DecisionType, RecusalReason, RemarkStance, RemarkTopic
+from tocsin_schemas.vocabulary import RecusalReason, RemarkStance, RemarkTopic
 
 MotionState = Literal["proposed", "discussion", "ballot", "closed", "lapsed", "withdrawn"]
 OpenState = Literal["proposed", "discussion", "ballot"]
@@ -34,17 +31,8 @@ CONFIRMED_BEFORE: Final = 3600
 PANEL_CONFIRMED_BEFORE: Final = 900
 """The panel's, where the board turned out not to be able to decide, a quarter of an hour before."""
 
-ELSEWHERE: Final[Mapping[DecisionType, str]] = {
-    "member.admit": "an application is what moves an admission",
-    "member.emergency_suspend": "duty officers move it, without a discussion",
-    "appeal.uphold": "an appeal is what moves it",
-    "appeal.dismiss": "an appeal is what moves it",
-}
-"""The kinds of decision that are not proposed like others, and why."""
 AGAINST_A_MEMBER: Final = tuple(kind for kind, result in APPEALABLE.items() if result == "passes")
 """The kinds of decision that take something from a member: it is told of the motion, and can appeal the decision."""
-
-
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ISSUER: Final = re.compile(ISSUER_PATTERN)
 
@@ -69,22 +57,6 @@ def check_subject(subject: str) -> str:
     if len(subject) > SUBJECT_CHARS or not re.fullmatch(SUBJECT_PATTERN, subject):
         raise Refused("claim-invalid", "subject", "an https origin, or a name in lower case")
     return subject
-
-
-def read_params(kind: DecisionType, given: Mapping[str, Any]) -> Params:
-    """What a kind of decision says beside its subject; `given` holds what JSON can.
-
-    Raises:
-        Refused: `claim-invalid` with the field that does not fit.
-    """
-    try:
-        return PARAMS[kind].model_validate_json(json.dumps(given))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        # An unknown member's name is the caller's own word: leave it out.
-        path = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-        place = ".".join(["params", *(str(part) for part in path)])
-        raise Refused("claim-invalid", place, f"not what {kind} says") from None
 
 
 def outside_recusals(

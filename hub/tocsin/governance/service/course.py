@@ -30,6 +30,7 @@ from tocsin_schemas.electorate import (
     recusals_at_opening,
 )
 from tocsin_schemas.membership import Act, Fact, step
+from tocsin_schemas.proposals import read_params
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.tally import AT_ONCE, RULES, Result, RuleName
 from tocsin_schemas.vocabulary import DecisionType
@@ -239,7 +240,7 @@ def params_of(row: Motion) -> Params:
     """
     try:
         said: Mapping[str, Any] = json.loads(row.params)
-        return rules.read_params(row.type, said)
+        return read_params(row.type, said)
     except (ValueError, Refused):
         raise Refused("record-malformed", "motion", "not what was moved") from None
 
@@ -334,7 +335,7 @@ def _follow(chamber: Chamber, uow: UnitOfWork, row: Motion, decision: Decision, 
             uow,
             "member.activate",
             row.subject,
-            rules.read_params("member.activate", {}),
+            read_params("member.activate", {}),
             proposer=row.proposer,
         )
         discuss(uow, state, after)

@@ -5,7 +5,7 @@ ballot by which the whole board confirms it or not, before it would end by itsel
 """
 
 from tocsin.errors import Refused
-from tocsin.governance.rules.motions import check_subject, read_params
+from tocsin.governance.rules.motions import check_subject
 from tocsin.governance.rules.people import Seated, board_seat_of
 from tocsin.governance.service import course
 from tocsin.governance.service.context import Chamber
@@ -14,6 +14,7 @@ from tocsin.governance.service.views import BlastRadius
 from tocsin.governance.store import motions as store
 from tocsin_schemas.board import MemberStanding
 from tocsin_schemas.policy import Policy
+from tocsin_schemas.proposals import read_params
 
 
 def preview(chamber: Chamber, issuer: str) -> BlastRadius:

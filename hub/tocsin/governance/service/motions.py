@@ -23,6 +23,7 @@ from tocsin.governance.store.motions import Motion, Remark
 from tocsin_schemas.board import BoardState
 from tocsin_schemas.decisions import PARAMS, Admit, Grant, Sanction, Suspend
 from tocsin_schemas.membership import FINAL
+from tocsin_schemas.proposals import ELSEWHERE, read_params
 from tocsin_schemas.roster import canonical
 from tocsin_schemas.vocabulary import DecisionType, RemarkStance, RemarkTopic
 
@@ -299,13 +300,13 @@ def _propose(
     params: Mapping[str, Any],
     complainant: str | None,
 ) -> str:
-    if kind in rules.ELSEWHERE:
-        raise Refused("claim-invalid", "type", rules.ELSEWHERE[kind])
+    if kind in ELSEWHERE:
+        raise Refused("claim-invalid", "type", ELSEWHERE[kind])
     if complainant is not None:
         rules.check_issuer(complainant, "complainant")
     state = chamber.chain.lock(uow)
     board_seat_of(state, seated)
-    said = rules.read_params(kind, _noticed(kind, params, uow.now))
+    said = read_params(kind, _noticed(kind, params, uow.now))
     about = rules.check_subject(_FIXED_SUBJECTS.get(kind, subject))
     if any(other.params == canonical(said) for other in store.about(uow, about, kind)):
         raise Refused("conflict", "subject", "the same motion is before the board")
