@@ -46,9 +46,9 @@ from tocsin.governance.service import startup as governance
 from tocsin.governance.service.context import open_chamber
 from tocsin.governance.service.seating import named, seats
 from tocsin.jobs import pages as jobs_pages
-from tocsin.jobs.calendar import waits_since
 from tocsin.jobs.carrying import open_courier
 from tocsin.jobs.service import Means
+from tocsin.jobs.service.calendar import waits_since
 from tocsin.ledger import pages as ledger_pages
 from tocsin.ledger import routes as ledger_routes
 from tocsin.ledger import service as ledger_service

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.running import Run
 from tocsin.db import Database, system_clock
 from tocsin.jobs import store
-from tocsin.jobs.calendar import QUIET
+from tocsin.jobs.service.calendar import QUIET
 from tocsin_schemas.ledger import rfc3339
 
 

@@ -43,7 +43,7 @@ VIOLATIONS = [
     Violation("hub-layers", "tocsin.ledger.service", "import tocsin.signals.service"),
     Violation("hub-layers", "tocsin.witnessing.service", "import tocsin.ledger.service"),
     Violation("hub-layers", "tocsin.members.service", "import tocsin.signals.rules"),
-    Violation("hub-layers", "tocsin.jobs.service", "import tocsin.app"),
+    Violation("hub-layers", "tocsin.jobs.metronome", "import tocsin.app"),
     Violation("hub-layers", "tocsin.config", "import tocsin.errors"),
     Violation("hub-layers", "tocsin.objects.files", "import tocsin.db"),
     Violation("hub-layers", "tocsin.gossip", "import json"),  # a module that no layer declares

@@ -10,8 +10,8 @@ from tests.support.board import Board, governed
 from tests.support.clock import MovableClock
 from tocsin.config import Settings
 from tocsin.jobs import metronome
-from tocsin.jobs.calendar import AWAY, FRESH, QUIET, Calendar, confirm, steady, waits_since
 from tocsin.jobs.service import JOBS, Job
+from tocsin.jobs.service.calendar import AWAY, FRESH, QUIET, Calendar, confirm, steady, waits_since
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.log_times import SKEW
 from tocsin_schemas.policy import DAY
@@ -71,7 +71,7 @@ def test_a_clock_that_leaps_is_not_believed_until_it_is_back(
     clocks.leap(-90 * DAY)
     assert of.may_run()
     assert waits_since(board.hub.database) is None
-    said = [line.message for line in caplog.records if line.name == "tocsin.jobs.calendar"]
+    said = [line.message for line in caplog.records if line.name == "tocsin.jobs.service.calendar"]
     assert [text.partition(":")[0] for text in said] == ["the clock has leapt ahead", "the calendar goes on"]
 
 

@@ -13,15 +13,14 @@ def clock(confirm: bool) -> None:
 
     Compare the time with another source before you confirm it: what the calendar does is never undone.
     """
-    from tocsin.jobs import calendar, store
+    from tocsin.jobs.service import calendar
     from tocsin_schemas.ledger import rfc3339
 
     settings = load_settings()
     with opened(settings) as database:
         if confirm:
             calendar.confirm(database)
-        with database.snapshot() as uow:
-            ran, now = store.calendar_ran(uow), uow.now
+        ran, now = calendar.last_ran(database), database.clock()
         waits = calendar.waits_since(database) is not None
     said = {"now": rfc3339(now), "calendar_ran": None if ran is None else rfc3339(ran), "waits": waits}
     last = "The calendar has never run." if ran is None else f"The calendar last ran at {rfc3339(ran)}."

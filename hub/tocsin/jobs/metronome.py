@@ -9,8 +9,8 @@ from typing import Final
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from tocsin.jobs.calendar import Calendar
 from tocsin.jobs.service import JOBS, Means, run
+from tocsin.jobs.service.calendar import Calendar
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def start(means: Means) -> BackgroundScheduler:
     """Start running every job at its pace; stop it with `shutdown()`.
 
     A beat that is missed is not made up for, and a job never runs beside itself. What the calendar says waits as
-    long as the clock is not to be believed (`tocsin.jobs.calendar`).
+    long as the clock is not to be believed (`tocsin.jobs.service.calendar`).
     """
     # What matters, `_failed` says. That a beat is left out while the last one lasts would be a line a second.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)

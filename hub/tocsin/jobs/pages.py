@@ -8,7 +8,7 @@ from fastapi import Request
 from tocsin.db import Database
 from tocsin.governance.service.chain import Chain
 from tocsin.governance.service.dating import calendar_waits
-from tocsin.jobs.calendar import waits_since
+from tocsin.jobs.service.calendar import waits_since
 from tocsin.web.console import Notice
 from tocsin.web.people import Person
 from tocsin_schemas.ledger import rfc3339

@@ -1,7 +1,7 @@
 """The operator is told on every page that the calendar waits; nobody else is."""
 
 from tests.governance.pages.sitting import Room
-from tocsin.jobs.calendar import QUIET, confirm
+from tocsin.jobs.service.calendar import QUIET, confirm
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY
 
