@@ -209,7 +209,7 @@ class BoardState:
     `digests` maps every record's digest to what a ballot that opens on it needs. `refused`: applicants that a ballot
     rejected, and when; `appealed`: decisions whose appeal has been decided; `acts`: (issuer, jti) of members' acts.
     `hub_keys`: keys of the hub that were ever changed, the newest last. `founded`: whether two unrelated members were
-    ever active at once; until then the hub is being founded.
+    ever active at once (`being_founded`).
     """
 
     size: int
@@ -274,10 +274,20 @@ class BoardState:
         members, active or provisional. An applicant that finds only one owner beside its own waits for another.
         """
         groups = {member.control_group for member in self._able_to_sponsor()}
-        return SPONSORS if self.founded or len(groups) >= SPONSORS else 0
+        return 0 if self.being_founded and len(groups) < SPONSORS else SPONSORS
+
+    @property
+    def being_founded(self) -> bool:
+        """Until two unrelated members have been active at once; and again when fewer than two that ever were active are
+        left, since nobody could ever be admitted otherwise. Who is suspended, restricted or leaving is not gone.
+        """
+        left = {
+            one.control_group for one in self.members.values() if one.activated and one.state not in FINAL
+        }
+        return not self.founded or len(left) < SPONSORS
 
     def _able_to_sponsor(self) -> list[MemberStanding]:
-        states = {"active"} if self.founded else {"active", "provisional"}
+        states = {"active", "provisional"} if self.being_founded else {"active"}
         return [member for member in self.members.values() if member.state in states]
 
     def emergency(self, issuer: str) -> Outcome | None:

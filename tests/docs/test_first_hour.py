@@ -3,6 +3,7 @@
 import re
 import shlex
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -69,6 +70,7 @@ def test_the_first_hour_works_as_written(shell: Shell, issuer: str, monkeypatch:
                 continue
             if part == SERVE:
                 shell.serve()
+                published(issuer)
                 continue
             command = part.replace("http://localhost:8000", issuer)
             for word, value in known.items():
@@ -103,6 +105,14 @@ def run(shell: Shell, command: str) -> str:
     if target is not None:
         (shell.folder / target).write_text(done.stdout)
     return done.stdout
+
+
+def published(issuer: str) -> None:
+    """Wait for the log's first checkpoint, which a person who has just started the hub never outruns."""
+    ends = time.monotonic() + 30
+    while httpx2.get(f"{issuer}/log/checkpoint", trust_env=False).status_code != 200:
+        assert time.monotonic() < ends, "no checkpoint after half a minute"
+        time.sleep(0.1)
 
 
 def learn(known: dict[str, str], text: str) -> None:

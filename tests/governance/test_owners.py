@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from tests.support.board import form, governed
+from tests.support.board import VETTERS, form, governed
 from tests.support.clock import MovableClock
 from tests.support.officers import seats
 from tocsin.config import Settings
@@ -32,7 +32,7 @@ def test_an_admission_under_another_owner_is_refused_when_it_is_proposed(
                 ask(board.chamber, board.seated("s2"), other)
             assert (caught.value.code, caught.value.field) == ("owner-mismatch", "params.control_group")
         assert board.state == before
-        assert applications.application(board.chamber, other).state == "vetting"
+        assert applications.application(board.chamber, other, VETTERS[0]).state == "vetting"
         with board.hub.database.snapshot() as uow:
             assert uow.conn.execute(text("SELECT count(*) FROM motion")).scalar() == 0
         right = applications.apply(

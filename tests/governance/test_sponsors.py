@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.board import Board, governed
+from tests.support.board import VETTERS, Board, governed
 from tests.support.clock import MovableClock
 from tocsin.config import Settings
 from tocsin.governance.service import applications, motions
@@ -16,7 +16,7 @@ def refused(board: Board, application: str) -> None:
     with pytest.raises(Refused) as caught:
         motions.propose_admission(board.chamber, board.seated("s1"), application)
     assert caught.value.code == "sponsors-missing"
-    view = applications.application(board.chamber, application)
+    view = applications.application(board.chamber, application, VETTERS[0])
     assert (board.state, view.state, view.motion, view.missing) == (before, "vetting", None, ("sponsors",))
 
 

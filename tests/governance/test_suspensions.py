@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from tests.support.board import Board, governed
+from tests.support.board import VETTERS, Board, governed
 from tests.support.clock import MovableClock
 from tests.support.officers import panel, seats
 from tocsin.config import Settings
@@ -115,7 +115,7 @@ def refused_for_a_year(board: Board) -> None:
     assert (caught.value.code, board.state) == ("conflict", before)
     board.clock.advance(1)
     made = board.apply("alpha", SigningKey.generate())
-    assert applications.application(board.chamber, made).state == "submitted"
+    assert applications.application(board.chamber, made, VETTERS[0]).state == "submitted"
     board.clock.now = since + DAY
 
 

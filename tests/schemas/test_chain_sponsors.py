@@ -99,3 +99,19 @@ def test_one_active_member_or_two_of_one_owner_found_no_hub() -> None:
     hall.wait(days=90)
     hall.tick()
     assert hall.state.founded
+
+
+def test_a_hub_whose_members_left_for_good_is_being_founded_again() -> None:
+    hall = grown()
+    hall.admit(NOVA, "c", sponsors=[PIXEL, FRAME])
+    hall.act(PIXEL, "withdraw")
+    assert hall.state.sponsors_needed == 2
+    hall.wait(days=31)
+    hall.tick()
+    assert state(hall) == "withdrawn"
+    assert (hall.state.founded, hall.state.being_founded) == (True, True)
+    # Provisional members count again, as they did while it was founded.
+    assert [member.issuer for member in hall.state.may_sponsor(group("z"))] == [FRAME, NOVA]
+    hall.wait(days=60)
+    hall.tick()
+    assert (state(hall, NOVA), hall.state.being_founded) == ("active", False)

@@ -333,9 +333,8 @@ def form_page(request: Request) -> str:
     path = request.url.path
     while path.startswith(f"{HOME}/"):
         asked = {**request.scope, "path": path, "method": "GET"}
-        if _RETURN.fullmatch(path) and any(
-            route.matches(asked)[0] is Match.FULL for route in request.app.router.routes
-        ):
+        routes = request.app.router.routes
+        if _RETURN.fullmatch(path) and any(route.matches(asked)[0] is Match.FULL for route in routes):
             return path
         path = path.rpartition("/")[0]
     return HOME
@@ -350,14 +349,8 @@ def refused(request: Request, error: Refused) -> Response:
     if reading and error.code == "signed-out":
         answer = to(SIGN_IN)
     elif reading and isinstance(error, PurposeNeeded):
-        answer = page(
-            request,
-            who,
-            "console/purpose.html",
-            status=problem.status,
-            action=error.action,
-            reasons=error.reasons,
-        )
+        asked = {"action": error.action, "reasons": error.reasons}
+        answer = page(request, who, "console/purpose.html", status=problem.status, **asked)
     elif isinstance(error, ApprovalNeeded):
         return page(
             request,

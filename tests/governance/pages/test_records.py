@@ -143,9 +143,9 @@ def test_a_change_of_policy_becomes_a_motion(office: Office) -> None:
 def test_only_a_seat_may_propose_a_policy(office: Office) -> None:
     for name in ("olga", "aud", "opal", "vera"):
         assert office[name].post("/console/policy/change").status_code == 403
-    for name in ("olga", "vera"):
-        assert office[name].get("/console/policy/change").status_code == 403
-        assert office[name].post("/console/policy/simulation").status_code == 403
+        if name in {"olga", "vera"}:
+            assert office[name].get("/console/policy/change").status_code == 403
+            assert office[name].post("/console/policy/simulation").status_code == 403
 
 
 def test_a_change_is_tried_on_the_last_days_first(office: Office) -> None:
@@ -153,9 +153,7 @@ def test_a_change_is_tried_on_the_last_days_first(office: Office) -> None:
     sent = inputs(office["aud"].read("/console/policy/change")) | {"media_candidate": "1"}
     office.party.sdk().report(COMMUNITY, [md5(3)], report(office.room.hub.clock() + 20 * DAY))
     answer = office["aud"].post("/console/policy/simulation", **sent)
-    text = Reader(answer.text).text
-    assert "statements would end earlier" in text
-    assert "candidate" in text
+    assert "statements would end earlier" in Reader(answer.text).text
     assert inputs(Reader(answer.text))["media_candidate"] == "1"
     sent |= {"media_candidate": "180", "iat_past": "0", "toe_past": "0", "quorum": "4"}
     office.room.hub.clock.advance(60)
@@ -163,8 +161,7 @@ def test_a_change_is_tried_on_the_last_days_first(office: Office) -> None:
     office.party.sdk().report(COMMUNITY, [md5(4)], report(now + DAY), observed_at=now - 1)
     text = Reader(office["aud"].post("/console/policy/simulation", **sent).text).text
     assert "1 would have been refused, 1 with toe-invalid" in text
-    assert "No recorded signal tells what these would do" in text
-    assert "Fewest votes that a decision takes." in text
+    assert "so they are not in the figures: Fewest votes that a decision takes." in text
     assert office.room.board.state == before
 
 
