@@ -349,8 +349,8 @@ def refused(request: Request, error: Refused) -> Response:
     if reading and error.code == "signed-out":
         answer = to(SIGN_IN)
     elif reading and isinstance(error, PurposeNeeded):
-        asked = {"action": error.action, "reasons": error.reasons}
-        answer = page(request, who, "console/purpose.html", status=problem.status, **asked)
+        action, reasons, status = error.action, error.reasons, problem.status
+        answer = page(request, who, "console/purpose.html", status=status, action=action, reasons=reasons)
     elif isinstance(error, ApprovalNeeded):
         return page(
             request,

@@ -15,7 +15,7 @@ from tests.support.console import Visitor
 from tests.support.pages import Reader
 from tests.support.parties import Party
 from tocsin.governance.pages import audit
-from tocsin.governance.pages.policy import VALUES
+from tocsin.governance.pages.policy import PACKS, VALUES
 from tocsin.governance.service import searching
 from tocsin_schemas.ledger import rfc3339
 from tocsin_schemas.policy import DAY
@@ -114,7 +114,7 @@ def test_a_change_of_policy_becomes_a_motion(office: Office) -> None:
     room = office.room
     page = office["s1"].read("/console/policy/change")
     sent = inputs(page)
-    assert sent.keys() == VALUES.keys()
+    assert sent.keys() == VALUES.keys() | PACKS.keys()
     before = room.board.state.policy
     same = office["s1"].post("/console/policy/change", **sent)
     assert (same.status_code, "Nothing is changed" in same.text) == (409, True)

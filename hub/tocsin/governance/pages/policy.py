@@ -4,7 +4,7 @@ Each value has a name, a meaning and a unit that people use; the chain keeps sec
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Final, NamedTuple, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol, get_args
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -19,6 +19,7 @@ from tocsin_schemas.board import BoardState
 from tocsin_schemas.changes import Change, policy_changes
 from tocsin_schemas.decisions import SetPolicy
 from tocsin_schemas.policy import DAY, Policy
+from tocsin_schemas.vocabulary import LabelPack
 
 router: Final = APIRouter(prefix="/console/policy", include_in_schema=False)
 
@@ -71,7 +72,9 @@ VALUES: Final[Mapping[str, Value]] = {
     "again_rejected": Value("A rejected applicant waits before it applies again", "days", DAY),
     "again_expelled": Value("An expelled member waits before it applies again", "days", DAY),
 }
-"""The values that a form changes; agreements and label packs are decisions of their own."""
+"""The values of the form that are numbers; label packs stand beside them, an agreement is a decision of its own."""
+PACKS: Final[Mapping[str, LabelPack]] = {f"pack.{pack}": pack for pack in get_args(LabelPack)}
+"""The fields that choose label packs."""
 LISTS: Final = {"agreements": "Licensed lists in use", "label_packs": "Label packs in force"}
 _OF_ROSTER: Final = {
     "expires_at": "The roster expires",
@@ -214,7 +217,7 @@ def propose(request: Request, by: Annotated[Approver, Depends(approver("motion.p
     except Refused as error:
         return _form(request, by.person, by.sent, {"": error})
     what = approval("Propose: Change the policy", "/console/policy/change", view, told(view.changes))
-    seated = actors.seated(by.approve(what, *VALUES))
+    seated = actors.seated(by.approve(what, *VALUES, *PACKS))
     return to(f"/console/motions/{motions.propose(at, seated, 'policy.set', 'policy', params)}")
 
 
@@ -225,8 +228,11 @@ def read(sent: Form, now: Policy) -> Policy:
     Raises:
         Refused: `conflict` when nothing is changed.
     """
-    said = {name: int(sent[name].strip()) * value.size for name, value in VALUES.items()}
-    if all(getattr(now, name) == number for name, number in said.items()):
+    said: dict[str, int | frozenset[LabelPack]] = {
+        name: int(sent[name].strip()) * value.size for name, value in VALUES.items()
+    }
+    said["label_packs"] = _packs(sent)
+    if all(getattr(now, name) == value for name, value in said.items()):
         raise Refused("conflict", "policy", "nothing is changed")
     return Policy.model_validate({**now.model_dump(), **said, "version": now.version + 1})
 
@@ -241,6 +247,10 @@ def misfits(sent: Form) -> dict[str, Refused]:
             expected = f"give a whole number from {least:,} to {most:,}"
             found[name] = Refused("request-invalid", name, expected)
     return found
+
+
+def _packs(sent: Form) -> frozenset[LabelPack]:
+    return frozenset(pack for name, pack in PACKS.items() if name in sent)
 
 
 def lines(policy: Policy) -> list[Line]:
@@ -326,6 +336,8 @@ def _form(
         status=words.worst(advice),
         wrongs=advice,
         lines=shown,
+        packs=PACKS,
+        chosen=now.label_packs if sent is None else _packs(sent),
         version=now.version + 1,
         governed=actors.board(request) is not None,
         simulated=simulated,
