@@ -30,6 +30,7 @@ from tocsin.governance.rules.applications import (
     missing,
     read_answers,
 )
+from tocsin.governance.rules.terms import TERMS
 from tocsin.governance.service import appeals, applications
 from tocsin.governance.service.applications import TakenBefore
 from tocsin.governance.service.dossier import LAPSING
@@ -104,6 +105,14 @@ def apply(request: Request, sent: Annotated[Form, Depends(form)]) -> Response:
     except Refused as error:
         return _form(request, kept, {_place(error.field): _advice(error)})
     return page(request, None, "governance/applied.html", status=201, applied=applied)
+
+
+@router.get("/terms/{name}")
+def terms(request: Request, name: str) -> Response:
+    """One of the texts that an applicant declares to have read."""
+    if name not in TERMS:
+        raise Refused("not-found")
+    return page(request, None, "governance/terms.html", terms=TERMS[name])
 
 
 @router.get("/{application_id}")
@@ -197,6 +206,7 @@ def _form(request: Request, kept: Kept, wrongs: Mapping[str, Advice]) -> Respons
         CLASSES=words.CLASSES,
         QUESTIONS=QUESTIONS,
         ONLY=ONLY,
+        TERMS=TERMS,
         said=words.said,
     )
 
@@ -234,6 +244,7 @@ def _status(request: Request, application_id: str, kept: Kept, wrongs: Mapping[s
         WAITING=LAPSING,
         STANDINGS=words.STANDINGS,
         ONLY=ONLY,
+        TERMS=TERMS,
         said=words.said,
     )
 
