@@ -217,7 +217,7 @@ def test_a_link_from_the_operator_gives_nobody_a_seat(console: Console, site: Hu
     assert taker.enrol(console.accounts.invite(handle)).status_code == 303
     taken = console.accounts.identify(taker.secret)
     assert (taken.handle, taken.method, taken.passkey) == (handle, "passkey", False)
-    with pytest.raises(Refused, match="passkey-needed"):
+    with pytest.raises(Refused, match="passkey-unseated"):
         console.accounts.admit(taken, taker.secret, "motion.endorse", "/console")
     challenge, allow = console.accounts.approval(taken, "motion.endorse", "3")
     assert allow == (owner.authenticator.id,)

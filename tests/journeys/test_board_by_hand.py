@@ -18,6 +18,7 @@ from tests.support.clock import MovableClock
 from tests.support.hub import Hub
 from tocsin.config import Settings
 from tocsin_client.board.reading import board_in, log_in
+from tocsin_schemas.policy import DAY
 
 PIXEL = "https://pixel.example"
 
@@ -281,7 +282,9 @@ def test_a_seat_remarks_on_a_motion_and_takes_its_own_back(board: Board, tmp_pat
     assert one.row("board", "withdraw", motion, *with_key(one), *at)["state"] == "withdrawn"
 
 
-def test_a_policy_and_a_roster_are_proposed_by_what_changes(board: Board, tmp_path: Path) -> None:
+def test_a_policy_and_a_roster_are_proposed_by_what_changes(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub = board.hub
     hub.publish()
     one = seat_at(board, "s1", tmp_path)
@@ -316,9 +319,13 @@ def test_a_policy_and_a_roster_are_proposed_by_what_changes(board: Board, tmp_pa
     said = one.run("board", "propose", "roster.set", "--file", file, *at)
     assert "until 2037-01-01" in said.stderr
     assert said.stdout.split()[1] == "proposed;"
-    # A sanction is notice by itself.
+    # A motion to sanction is notice by itself, which here, without a discussion, comes too late.
     board.member("pixel")
-    hub.publish()
     board.activate("pixel")
     hub.publish()
-    assert one.row("board", "propose", "member.sanction", PIXEL, *at)["state"] == "proposed"
+    monkeypatch.setattr("tocsin_client.cli.seat.system_clock", board.clock)
+    late = one.error("board", "propose", "member.sanction", PIXEL, *at, code=1)
+    assert late["error"] == "transition-forbidden"
+    noticed = json.dumps({"noticed_at": board.clock() - 20 * DAY})
+    moved = one.row("board", "propose", "member.sanction", PIXEL, "--params", noticed, *at)
+    assert moved["state"] == "proposed"
