@@ -186,7 +186,7 @@ def test_a_seat_of_the_applicants_or_a_sponsors_owner_is_recused_by_itself(board
     assert line == (applications.status(board.chamber, application), None, None)
     opened(board, application, by(board, "s3"))
 
-    board.member("seat-s3")
+    board.member("seat-s3", owner=board.officers["s3"].seat.control_group)
     board.activate("seat-s3")
     caller = Caller("adam", frozenset({"org_admin"}), "https://seat-s3.example")
     applications.sponsor(board.chamber, application, caller)
