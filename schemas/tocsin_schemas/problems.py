@@ -183,7 +183,7 @@ REGISTRY: Final[Mapping[str, Problem]] = _registry(
         "passkey-unseated",
         403,
         "The roster names another key for your seat",
-        "Sign in with that passkey, or sign with that key and tocsin board. The next roster can name this one.",
+        "Sign in with it if it is a passkey; use tocsin board if it is kept offline. The next roster can name this.",
     ),
     Problem("approval-needed", 403, "Approve this with your passkey", "Nothing has been done yet."),
     Problem("purpose-needed", 403, "Say first why you read this", "Choose a purpose; the read is logged."),

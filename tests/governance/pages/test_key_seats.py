@@ -30,14 +30,19 @@ def test_pages_name_the_command_for_a_seat_with_an_offline_key(board: Board) -> 
     board.discuss(motion)
     assert visitor.sign_in().status_code == 303
     path = f"/console/motions/{motion}"
-    assert f"tocsin board vote {motion} yes" in visitor.read(path).text
+    assert (
+        f"tocsin board vote {motion} yes --key seat.jwk --hub {board.hub.issuer}" in visitor.read(path).text
+    )
     assert "sign in with a passkey" not in visitor.read(path).text
     assert f"{path}/ballots" not in forms(visitor.read(path))
     third = Console(board.hub).visitor()
     assert third.enrol(console.accounts.invite("handle-s3")).status_code == 303
-    assert f"tocsin board declare {other} --no-conflict" in third.read(f"/console/motions/{other}").text
+    assert (
+        f"tocsin board declare {other} --no-conflict --key seat.jwk --hub"
+        in third.read(f"/console/motions/{other}").text
+    )
     shown = visitor.read("/console/emergency?member=https://pixel.example")
-    assert "tocsin board emergency https://pixel.example" in shown.text
+    assert "tocsin board emergency https://pixel.example --key seat.jwk --hub" in shown.text
     assert "/console/emergency" not in forms(shown)
     with refuses(board.hub, ASKED):
         answer = visitor.post("/console/emergency", member="https://pixel.example")

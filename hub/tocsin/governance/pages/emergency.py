@@ -94,6 +94,7 @@ def _shown(request: Request, who: Person, member: str, wrong: Refused | None = N
         signing=lines,
         members=members,
         preview=emergency.preview(at, member) if member in members else None,
+        hub=at.issuer,
         hours=policy.emergency // 3600,
         MEMBERS=words.MEMBERS,
         REACH=REACH,

@@ -224,6 +224,7 @@ def _shown(
         decision=None if view.decision is None else json.dumps(view.decision, indent=1, sort_keys=True),
         papers=papers if signable else (),
         allow=" ".join(credential.id for credential in signable),
+        hub=actors.chamber(request).issuer,
         offline=who.seat is not None and not who.seat.credentials,
         needs_passkey=voting and not who.passkey,
         choices=_choices(view),
