@@ -28,7 +28,7 @@ class TestCommand:
                 yield path
 
         paths = list(walk(cli, ()))
-        assert len(paths) == 57
+        assert len(paths) == 62
         for path in paths:
             text = CliRunner().invoke(cli, [*path, "--help"]).output
             assert "Usage:" in text

@@ -23,8 +23,8 @@ HERE = "/console/organisation/people"
 def board(module_hub: Hub) -> Board:
     """A board of nine with a panel: every second seat votes with a key kept offline and has no account."""
     shared = found(module_hub, [*seats(9), *panel()])
-    for name in ("pixel", "seat-s3"):
-        shared.member(name)
+    shared.member("pixel")
+    shared.member("seat-s3", owner=shared.officers["s3"].seat.control_group)
     shared.activate("pixel", "seat-s3")
     return shared
 

@@ -67,7 +67,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Three motions, two applications, a tie and a signed act."""
-    clock = MovableClock(int(time.time()))
+    # A stranger's own clock is that of now: the thirty days until a member is active have gone by.
+    clock = MovableClock(int(time.time()) - 60 * DAY)
     with (
         governed(module_settings, clock, seats(5), discussion=DAY) as board,
         pytest.MonkeyPatch.context() as patch,
